@@ -1,0 +1,368 @@
+"""Every interface to the outside. Bots, jobs and services ask for these; storage and adapters provide them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from core.geo import Point
+from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
+from core.tariff import Tariff
+from core.user import ConsentPurpose, Identity, User
+from core.wishes import Filters
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        ...
+
+
+# --- searching ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A station within the circle, and how far it is."""
+
+    station: Station
+    distance_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The stations in a circle that pass the filters, nearest first, and how many the filters hid."""
+
+    hits: Sequence[Hit]
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How far the index has come. `ready` is False until it has been loaded once."""
+
+    ready: bool
+    stations: int
+    refreshed_at: datetime | None
+
+
+class StationIndex(Protocol):
+    """All public stations of the catalogue, searchable in memory. One per process; safe from many threads."""
+
+    def nearby(self, point: Point, *, radius_m: float, filters: Filters, at: datetime, limit: int) -> Nearby:
+        """At most `limit` hits, nearest first."""
+        ...
+
+    def nearest_distance_m(self, point: Point) -> float | None:
+        """How far the nearest station is, whatever the filters; None for an empty catalogue."""
+        ...
+
+    def get(self, station_id: str) -> Station | None: ...
+
+    def tariffs(self, tariff_ids: Iterable[str]) -> dict[str, Tariff]: ...
+
+    def named(self, text: str, limit: int) -> list[Station]:
+        """Stations whose name, address or operator contain every word of the text."""
+        ...
+
+    def refresh(self) -> int:
+        """Take in what has changed since the last call; returns how many stations were touched."""
+        ...
+
+    def state(self) -> IndexState: ...
+
+
+class ChangeStream(Protocol):
+    """Tells the other processes which stations changed. A missed message is healed from the database."""
+
+    def publish(self, station_ids: Sequence[str]) -> None:
+        """Never raises: when nobody can be told, the periodic look into the database tells them."""
+        ...
+
+    def wait(self, after: str, *, timeout_s: float) -> tuple[str, list[str]]:
+        """The ids published after this position, and the new position. Blocks at most `timeout_s`.
+
+        `after` is "" at the start ("from now on"). Raises ConnectionError when the stream is away.
+        """
+        ...
+
+
+class Geocoder(Protocol):
+    def find(self, text: str, language: str) -> Place | None:
+        """The best match for a typed place, or None. Raises SupplierUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    name: str
+    point: Point
+
+
+# --- storage --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What an upsert did, by station id."""
+
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    unchanged: int = 0
+
+    @property
+    def touched(self) -> list[str]:
+        return [*self.added, *self.changed]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    supplier_id: str
+    external_id: str
+    reason: str
+    detail: str
+    raw: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierState:
+    """A supplier and how our last pulls went. `asked` is "catalogue", "status" or "tariffs"."""
+
+    supplier: Supplier
+    stations: int
+    last_success_at: Mapping[str, datetime]
+    last_error: str = ""
+    last_error_at: datetime | None = None
+
+
+class CatalogueRepository(Protocol):
+    """Stations, connectors, tariffs, quarantine and the suppliers they come from."""
+
+    def save_supplier(self, supplier: Supplier) -> None: ...
+
+    def suppliers(self) -> list[SupplierState]: ...
+
+    def note_pull(self, supplier_id: str, asked: str, at: datetime, error: str = "") -> None:
+        """Record that a pull of this kind succeeded (`error` empty) or failed."""
+        ...
+
+    def save_stations(self, stations: Sequence[Station], at: datetime) -> Diff:
+        """Insert or update master data by station id. Keeps live status and price where the station has none."""
+        ...
+
+    def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
+        """Mark the supplier's stations outside `present` as removed; returns their ids."""
+        ...
+
+    def save_statuses(self, supplier_id: str, reports: Sequence[StatusReport], at: datetime) -> list[str]:
+        """Apply reports that are newer than what we hold; returns ids of stations whose status or age changed."""
+        ...
+
+    def save_tariffs(
+        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
+    ) -> list[str]:
+        """Set the tariff of each gun as seen at `at`; returns ids of stations whose price or its age changed."""
+        ...
+
+    def add_tariffs(self, tariffs: Iterable[Tariff]) -> None:
+        """Store tariffs that stations refer to by id. Storing one twice changes nothing."""
+        ...
+
+    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> None:
+        """Keep refused rows; the same row with the same reason is counted, not repeated."""
+        ...
+
+    def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]: ...
+
+    def stations(self, ids: Sequence[str] | None = None) -> Iterator[Station]:
+        """Stations that are not removed: all, or those of these ids. Streams."""
+        ...
+
+    def connector_refs(self, supplier_id: str) -> list[ConnectorRef]: ...
+
+    def external_ids(self, supplier_id: str) -> list[str]: ...
+
+    def tariffs(self, ids: Iterable[str] | None = None) -> dict[str, Tariff]: ...
+
+    def changed_since(self, at: datetime) -> list[str]:
+        """Ids of stations written at or after this moment, removed ones included."""
+        ...
+
+
+class UserRepository(Protocol):
+    def by_identity(self, identity: Identity) -> User | None: ...
+
+    def get(self, user_id: str) -> User | None: ...
+
+    def register(self, identity: Identity, language: str, at: datetime) -> tuple[User, bool]:
+        """The person of this identity, and whether they are new. Two calls at once give one person."""
+        ...
+
+    def save(self, user: User) -> None: ...
+
+    def grant_consent(self, user_id: str, purpose: ConsentPurpose, version: int, at: datetime) -> None: ...
+
+    def withdraw_consent(self, user_id: str, purpose: ConsentPurpose, at: datetime) -> None:
+        """Also deletes what was kept under it."""
+        ...
+
+    def has_consent(self, user_id: str, purpose: ConsentPurpose) -> bool: ...
+
+    def keep_search(self, user_id: str, cell: tuple[float, float], at: datetime) -> None:
+        """Remember the 1 km square of a search. Refuses (ValueError) without consent."""
+        ...
+
+    def forget_searches(self, before: datetime) -> int: ...
+
+
+class InboxState(StrEnum):
+    NEW = "new"
+    WORKING = "working"
+    DONE = "done"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """One thing a platform told us, kept until it has been worked off. `lane` orders: one chat is one lane."""
+
+    id: int
+    source: str
+    key: str
+    lane: str
+    body: str
+    attempts: int
+    received_at: datetime
+
+
+class InboxRepository(Protocol):
+    """What platforms send us, stored under a unique key before we answer 200 (at least once in, once worked)."""
+
+    def add(self, source: str, key: str, lane: str, body: str, at: datetime) -> bool:
+        """Store it; False when (source, key) is there already."""
+        ...
+
+    def claim(self, source: str, *, limit: int, lease_s: float, at: datetime) -> list[InboxMessage]:
+        """Take up to `limit` messages, oldest first, at most one per lane and none from a lane at work."""
+        ...
+
+    def done(self, message_id: int, at: datetime, reply: str = "") -> None: ...
+
+    def failed(self, message_id: int, at: datetime, error: str, *, retry_in_s: float, max_attempts: int) -> bool:
+        """Put it back for later, or declare it dead after `max_attempts`; True when dead."""
+        ...
+
+    def reply(self, source: str, key: str) -> tuple[InboxState, str] | None:
+        """The state of a message and the reply kept with it."""
+        ...
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many messages there are by (source, state)."""
+        ...
+
+    def purge(self, before: datetime) -> int:
+        """Drop the bodies of finished messages that are older; dead ones stay. Returns how many."""
+        ...
+
+
+class TickRepository(Protocol):
+    """Slots of periodic work: each runs once, whoever gets there first."""
+
+    def take(self, job: str, slot: str, at: datetime) -> bool: ...
+
+    def purge(self, before: datetime) -> int: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving the block commits; an exception rolls back."""
+
+    catalogue: CatalogueRepository
+    users: UserRepository
+    inbox: InboxRepository
+    ticks: TickRepository
+
+
+class Database(Protocol):
+    def read(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def write(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def ping(self) -> None:
+        """Raises an exception that says what is wrong when the database cannot be used."""
+        ...
+
+
+# --- suppliers ------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class ListsStations(Protocol):
+    """A supplier that tells its stations. Broken rows come as Rejected and stop nothing."""
+
+    supplier: Supplier
+
+    def stations(self) -> Iterator[Station | Rejected]:
+        """All stations. Raises SupplierUnavailable when the list cannot be finished."""
+        ...
+
+
+@runtime_checkable
+class CarriesTariffs(Protocol):
+    """A source whose stations refer to tariffs that it brings along."""
+
+    def tariffs(self) -> dict[str, Tariff]:
+        """The tariffs met so far while `stations()` was read."""
+        ...
+
+
+@runtime_checkable
+class ReportsStatus(Protocol):
+    supplier: Supplier
+
+    def statuses(self, external_ids: Sequence[str]) -> Iterator[StatusReport | Rejected]: ...
+
+
+@runtime_checkable
+class PublishesTariffs(Protocol):
+    supplier: Supplier
+
+    def prices(self, refs: Sequence[ConnectorRef]) -> Iterator[tuple[ConnectorRef, Tariff] | Rejected]: ...
+
+
+@runtime_checkable
+class CanBePinged(Protocol):
+    def ping(self) -> None:
+        """Raises SupplierUnavailable."""
+        ...
+
+
+# --- everything else ------------------------------------------------------------------------------------------
+
+
+class JobQueue(Protocol):
+    def enqueue(self, job: str, *ids: str) -> bool:
+        """Ring for a job by its name in `jobs/`. False when Redis is away: a sweep will find the work."""
+        ...
+
+    def ping(self) -> None: ...
+
+
+class RateLimiter(Protocol):
+    def hit(self, bucket: str, who: str) -> None:
+        """Count one request of a person or address. Raises TooMany."""
+        ...
+
+
+class TelegramMessenger(Protocol):
+    """Calls to the Bot API outside a running conversation."""
+
+    def ping(self) -> str:
+        """The bot's user name. Raises SupplierUnavailable."""
+        ...

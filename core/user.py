@@ -1,0 +1,53 @@
+"""Who the driver is: an account, the chats it is known by, and what it has told us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from core.wishes import DEFAULT_KWH, Filters, Mode
+
+LANGUAGES = ("zh-CN", "en")
+
+
+def language_for(code: str | None) -> str:
+    """The nearest of our languages to a BCP 47 or platform code ("zh_CN", "zh-hans", "en-GB"). Default English."""
+    return "zh-CN" if code and code.lower().replace("_", "-").split("-")[0] == "zh" else "en"
+
+
+class Channel(StrEnum):
+    TELEGRAM = "telegram"
+    WECHAT = "wechat"
+    MINIPROGRAM = "miniprogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a platform names the person: a Telegram user id, a WeChat openid."""
+
+    channel: Channel
+    external_id: str
+
+
+class ConsentPurpose(StrEnum):
+    POSITION_HISTORY = "position_history"  # keep a 1 km square of each search for 30 days
+
+
+CONSENT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `asked` names the questions already put to them, so that none is asked twice."""
+
+    id: str
+    language: str
+    created_at: datetime
+    energy_kwh: Decimal = DEFAULT_KWH
+    mode: Mode = Mode.BALANCED
+    filters: Filters = field(default_factory=Filters)
+    asked: frozenset[str] = frozenset()
+    reachable: bool = True  # False after the person blocked the bot
+    stopped: bool = False  # the person said /stop: nothing is sent unasked
