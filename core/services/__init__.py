@@ -1,0 +1,29 @@
+"""What a person can do. `bootstrap.py` builds one `Services` per process and hands it to bots, web and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex
+from core.services.accounts import AccountService
+from core.services.catalogue import CatalogueService
+from core.services.finder import StationFinder
+from core.services.inbox import Inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a front door or a job may ask for."""
+
+    clock: Clock
+    database: Database
+    index: StationIndex
+    finder: StationFinder
+    accounts: AccountService
+    inbox: Inbox
+    catalogue: CatalogueService
+    limiter: RateLimiter
+    queue: JobQueue
+    suppliers: Mapping[str, ListsStations]  # the live ones, by supplier id
+    public_url: str  # "" when no address is known to the outside

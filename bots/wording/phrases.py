@@ -1,0 +1,239 @@
+"""What we say about a station, an offer or a mistake, as plain sentences for every chat and the page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from bots.wording import N_, Wording
+from core.errors import UserError
+from core.ranking import Offer, ReasonKind
+from core.services.finder import Found
+from core.station import PRICE_FRESH_FOR, Connector, ConnectorStatus, Facility, NoPrice, Plug
+from core.tariff import Part, Quote
+from core.wishes import Mode, Sort
+
+PLUGS = {
+    Plug.GBT_DC: N_("GB/T DC"),
+    Plug.GBT_AC: N_("GB/T AC"),
+    Plug.CCS2: "CCS2",
+    Plug.CCS1: "CCS1",
+    Plug.CHADEMO: "CHAdeMO",
+    Plug.NACS: "NACS",
+    Plug.TYPE2: "Type 2",
+    Plug.TYPE1: "Type 1",
+    Plug.TYPE3: "Type 3",
+    Plug.DOMESTIC: N_("household socket"),
+    Plug.INDUSTRIAL: N_("industrial socket"),
+    Plug.WIRELESS: N_("wireless"),
+    Plug.OTHER: N_("other plug"),
+    Plug.UNKNOWN: N_("plug not stated"),
+}
+STATUSES = {
+    ConnectorStatus.FREE: N_("free"),
+    ConnectorStatus.OCCUPIED: N_("occupied"),
+    ConnectorStatus.CHARGING: N_("charging"),
+    ConnectorStatus.RESERVED: N_("reserved"),
+    ConnectorStatus.FAULT: N_("out of order"),
+    ConnectorStatus.OFFLINE: N_("offline"),
+    ConnectorStatus.UNKNOWN: N_("state unknown"),
+}
+FACILITIES = {
+    Facility.TOILET: N_("toilet"),
+    Facility.FOOD: N_("food"),
+    Facility.SHOP: N_("shop"),
+    Facility.LOUNGE: N_("lounge"),
+    Facility.CANOPY: N_("canopy"),
+    Facility.WIFI: N_("Wi-Fi"),
+    Facility.CAR_WASH: N_("car wash"),
+    Facility.ACCESSIBLE: N_("accessible bay"),
+}
+MODES = {Mode.CHEAP: N_("Cheap"), Mode.BALANCED: N_("Balanced"), Mode.HURRY: N_("In a hurry")}
+SORTS = {
+    Sort.RECOMMENDED: N_("Recommended"),
+    Sort.PRICE: N_("Price"),
+    Sort.DISTANCE: N_("Distance"),
+    Sort.FREE: N_("Free guns"),
+    Sort.POWER: N_("Power"),
+}
+_PARTS = {
+    Part.ENERGY: N_("energy {amount}"),
+    Part.SERVICE: N_("service {amount}"),
+    Part.TIME: N_("time {amount}"),
+    Part.SESSION: N_("start fee {amount}"),
+}
+_NO_PRICE = {
+    NoPrice.NOT_PUBLISHED: N_("Price unknown: the operator does not publish it"),
+    NoPrice.TEXT_ONLY: N_("Price only as text"),
+    NoPrice.IMPLAUSIBLE: N_("Price unknown: the published one cannot be right"),
+    NoPrice.NOT_COVERED: N_("Price unknown for this hour"),
+}
+_REASONS = {
+    ReasonKind.ONLY: N_("The only one that fits"),
+    ReasonKind.BEST_AND_NEAREST: N_("The nearest, and nothing near is better in all"),
+    ReasonKind.CHEAPER: N_("{saving} less than the nearest"),
+    ReasonKind.FREE: N_("Has a free gun, the nearest has none"),
+    ReasonKind.FASTER: N_("{minutes} min faster at the gun than the nearest"),
+    ReasonKind.NEAREST: N_("The nearest"),
+    ReasonKind.NEAR: N_("Near you"),
+    ReasonKind.PRICE_UNKNOWN: N_("Listed by distance and guns: the price is unknown"),
+}
+_ERRORS = {
+    "bad_coordinates": N_("These coordinates are not on Earth. Send latitude, then longitude: 22.5410, 114.0580"),
+    "swapped_coordinates": N_("Latitude and longitude look swapped. Send latitude first: {lng}, {lat}"),
+    "bad_energy": N_("Choose between {least} and {most} kWh."),
+    "bad_radius": N_("Choose a radius between {least} and {most} metres."),
+    "bad_page": N_("There is no such page. Start again from the first one."),
+    "bad_value": N_("“{value}” is not possible for {name}. Try one of: {choices}"),
+    "bad_request": N_("We could not read that. Check it and send it again."),
+    "not_ready": N_("We are just starting. Try again in a few seconds."),
+    "no_such_station": N_("This station is no longer listed. Search again to see what is there now."),
+    "place_not_found": N_("We found no place called “{text}”. Add the town, or send your location."),
+    "too_many_requests": N_("That was a bit fast. Try again in {retry_after_s} s."),
+    "body_too_large": N_("That is too large for us. Send something smaller."),
+    "old_button": N_("This list is too old. Send your location for a fresh one."),
+    "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
+}
+
+
+def error(say: Wording, problem: UserError) -> str:
+    """The sentence for a mistake the person can put right."""
+    message = _ERRORS.get(problem.code)
+    return say(message, **problem.params) if message else trouble(say)
+
+
+def trouble(say: Wording) -> str:
+    """The sentence for what is our fault."""
+    return say(_ERRORS["unknown"])
+
+
+def plug(say: Wording, connector: Connector) -> str:
+    return say(PLUGS[connector.plug])
+
+
+def power(say: Wording, connector: Connector) -> str:
+    return say("{n} kW", n=say.number(connector.power_kw)) if connector.power_kw else say("power not stated")
+
+
+def parts(say: Wording, quote: Quote) -> str:
+    """The parts of a total: "energy ¥24.00 + service ¥9.00"; empty when there is only one."""
+    currency = quote.total.currency
+    if len(quote.parts) < 2:
+        return ""
+    return " + ".join(say(_PARTS[part], amount=say.price(amount, currency)) for part, amount in quote.parts.items())
+
+
+def price(say: Wording, one: Offer, energy_kwh: Decimal) -> str:
+    """What my charge costs here, or why nobody knows: "¥36.00 for 30 kWh (¥1.20/kWh)"."""
+    if one.quote is None:
+        reason = say(_NO_PRICE[one.no_price or NoPrice.NOT_PUBLISHED])
+        return f"{reason}: {one.station.price_text}" if one.station.price_text else reason
+    if one.quote.exact == 0:
+        return say("Free of charge")
+    text = say("{total} for {kwh} kWh", total=say.money(one.quote.total), kwh=say.number(energy_kwh))
+    if one.quote.price_per_kwh:
+        unit = say("{price}/kWh", price=say.price(one.quote.price_per_kwh, one.currency))
+        text = say("{text} ({detail})", text=text, detail=unit)
+    return text
+
+
+def price_age(say: Wording, one: Offer, at: datetime) -> str:
+    """Says so when the price is old; empty when it is fresh."""
+    if one.quote is None or one.price_seen_at is None or at - one.price_seen_at <= PRICE_FRESH_FOR:
+        return ""
+    return say("price last seen {day}", day=say.day(one.price_seen_at, one.station.time_zone))
+
+
+def next_change(say: Wording, one: Offer, at: datetime) -> str:
+    """ "¥0.85/kWh from 22:00"; empty when the price stays."""
+    if one.quote is None or one.quote.next_change is None:
+        return ""
+    change = one.quote.next_change
+    unit = say("{price}/kWh", price=say.price(change.price_per_kwh, one.currency))
+    when = say.clock(change.at, one.station.time_zone)
+    if change.at - at > timedelta(hours=24):
+        when = f"{say.day(change.at, one.station.time_zone)} {when}"
+    return say("{price} from {time}", price=unit, time=when)
+
+
+def guns(say: Wording, one: Offer, at: datetime) -> str:
+    """How many guns are free, with the age of that knowledge when it is not new."""
+    total, age = one.guns.total, one.guns.age(at)
+    if one.guns.free is not None and age is not None:
+        text = say("{free} of {total} free", free=one.guns.free, total=total)
+        return say("{text} ({detail})", text=text, detail=say.age(age)) if age >= timedelta(minutes=2) else text
+    if one.guns.last_free is not None and age is not None:
+        text = say.plural("{n} gun, state unknown", "{n} guns, state unknown", total)
+        last = say("{free} free {age}", free=one.guns.last_free, age=say.age(age))
+        return say("{text} ({detail})", text=text, detail=last)
+    return say.plural("{n} gun, no live state", "{n} guns, no live state", total)
+
+
+def reason(say: Wording, one: Offer) -> str:
+    """Why it stands where it does, in one line."""
+    values: dict[str, object] = {}
+    if one.reason.saving is not None:
+        values["saving"] = say.money(one.reason.saving)
+    if one.reason.minutes is not None:
+        values["minutes"] = one.reason.minutes
+    return say(_REASONS[one.reason.kind], **values)
+
+
+def hours(say: Wording, one: Offer, at: datetime) -> str:
+    """Whether it is open now, and its hours where we know them."""
+    known = one.station.hours
+    if known.always:
+        return say("Open 24 hours")
+    if not known.known:
+        return say("Hours: {text}", text=known.text) if known.text else say("Hours not stated")
+    today = at.astimezone(ZoneInfo(one.station.time_zone)).weekday()
+    spans = [f"{_hhmm(p.start)}–{_hhmm(p.end)}" for p in known.periods if p.weekday == today]
+    state = say("Open now") if one.open_now else say("Closed now")
+    return (
+        say("{text} ({detail})", text=state, detail=say("today {spans}", spans=", ".join(spans))) if spans else state
+    )
+
+
+def _hhmm(minute: int) -> str:
+    return "24:00" if minute == 1440 else f"{minute // 60 % 24:02d}:{minute % 60:02d}"
+
+
+def parking(say: Wording, one: Offer) -> str:
+    """What standing there costs, in the supplier's words where it has any."""
+    known = one.station.parking
+    if known.text:
+        return say("Parking: {text}", text=known.text)
+    if known.free is None:
+        return say("Parking fee not stated")
+    return say("Free parking") if known.free else say("Parking costs extra")
+
+
+def summary(say: Wording, found: Found) -> list[str]:
+    """The lines under a list: what was hidden, how far we looked, who is silent."""
+    lines = []
+    if not found.offers and found.offset == 0:
+        lines.append(_nothing(say, found))
+    if found.hidden:
+        lines.append(say.plural("{n} more hidden by your filters", "{n} more hidden by your filters", found.hidden))
+    return lines
+
+
+def silent(say: Wording, found: Found, at: datetime) -> list[str]:
+    return [
+        say("{name} has not answered for {n} min: its free guns are not counted.",
+            name=one.name, n=int((at - one.since).total_seconds() // 60))
+        for one in found.silent
+    ]  # fmt: skip
+
+
+def _nothing(say: Wording, found: Found) -> str:
+    if found.hidden:
+        return say("Nothing within {distance} passes your filters.", distance=say.distance(found.radius_m))
+    if found.nearest_m is None:
+        return say("No stations are known yet.")
+    return say(
+        "No station within {distance}. The nearest one we know is {far} away.",
+        distance=say.distance(found.radius_m),
+        far=say.distance(found.nearest_m),
+    )

@@ -1,0 +1,82 @@
+"""Accounts: the first message registers; what a driver tells us once is kept and can be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from core.geo import Point
+from core.ports import Clock, Database
+from core.user import CONSENT_VERSION, ConsentPurpose, Identity, User
+
+# Positions are kept only as the middle of a square of about 1 km (reference: PIPL Art. 28, necessity).
+CELL_DEGREES = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Who wrote, and whether this is the first time."""
+
+    user: User
+    new: bool
+
+
+class AccountService:
+    """Everything about the person that is not money."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock = database, clock
+
+    def greet(self, identity: Identity, language: str) -> Welcome:
+        """The account behind a chat, registered now if it is new. Someone who writes is reachable again."""
+        with self.database.read() as unit:
+            user = unit.users.by_identity(identity)
+        if user is not None and user.reachable:
+            return Welcome(user, new=False)
+        with self.database.write() as unit:
+            user, new = unit.users.register(identity, language, self.clock.now())
+            if not user.reachable:
+                user = replace(user, reachable=True)
+                unit.users.save(user)
+        return Welcome(user, new)
+
+    def change(self, user_id: str, change: Callable[[User], User]) -> User:
+        """Apply a change to the stored account in one transaction."""
+        with self.database.write() as unit:
+            user = unit.users.get(user_id)
+            if user is None:
+                raise LookupError(f"no user {user_id}")
+            changed = change(user)
+            unit.users.save(changed)
+        return changed
+
+    def unreachable(self, identity: Identity) -> None:
+        """The person blocked us or left: nothing more is sent until they write again."""
+        with self.database.write() as unit:
+            user = unit.users.by_identity(identity)
+            if user is not None and user.reachable:
+                unit.users.save(replace(user, reachable=False))
+
+    def has_consent(self, user_id: str, purpose: ConsentPurpose) -> bool:
+        with self.database.read() as unit:
+            return unit.users.has_consent(user_id, purpose)
+
+    def consent(self, user_id: str, purpose: ConsentPurpose, *, granted: bool) -> None:
+        """Record a yes with time and version, or withdraw it; withdrawing deletes what was kept."""
+        at = self.clock.now()
+        with self.database.write() as unit:
+            if granted:
+                unit.users.grant_consent(user_id, purpose, CONSENT_VERSION, at)
+            else:
+                unit.users.withdraw_consent(user_id, purpose, at)
+
+    def searched(self, user_id: str, point: Point) -> None:
+        """Keep the 1 km square of a search, if the person agreed to that; otherwise keep nothing."""
+        here = point.wgs84
+        cell = (round(here.lat / CELL_DEGREES) * CELL_DEGREES, round(here.lng / CELL_DEGREES) * CELL_DEGREES)
+        with self.database.read() as unit:
+            agreed = unit.users.has_consent(user_id, ConsentPurpose.POSITION_HISTORY)
+        if agreed:
+            with self.database.write() as unit:
+                if unit.users.has_consent(user_id, ConsentPurpose.POSITION_HISTORY):
+                    unit.users.keep_search(user_id, (round(cell[0], 2), round(cell[1], 2)), self.clock.now())

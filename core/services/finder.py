@@ -1,0 +1,176 @@
+"""Finding: a point and wishes become a ranked list. No supplier is called on this path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.errors import NotFound, NotReady, UserError
+from core.geo import Point, distance_m, parse_point
+from core.ports import Clock, Geocoder, Nearby, Place, StationIndex, SupplierState
+from core.ranking import Offer, offer, rank
+from core.wishes import Filters, Wishes
+
+FIRST_RADIUS_M = 5_000
+RADII_M = (FIRST_RADIUS_M, 10_000, 25_000, 50_000, 100_000, 200_000)
+MOST_CANDIDATES = 500
+SILENT_AFTER = timedelta(minutes=15)
+PLACE_TEXT_MAX = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A supplier that reports live states but has stopped answering."""
+
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of the list, and what the driver must know to trust it."""
+
+    point: Point
+    offers: tuple[Offer, ...]
+    offset: int
+    total: int
+    hidden: int  # inside the circle, but hidden by the filters or the price cap
+    radius_m: int
+    nearest_m: float | None  # of any station at all; tells how far the world is when the list is empty
+    silent: tuple[Silent, ...]
+    credits: tuple[str, ...]  # attribution owed for what is shown
+
+    @property
+    def next_offset(self) -> int | None:
+        end = self.offset + len(self.offers)
+        return end if end < self.total and self.offers else None
+
+
+class StationFinder:
+    """Answers "where do I charge now?". `suppliers` gives their states; it may be a little old."""
+
+    def __init__(
+        self,
+        index: StationIndex,
+        suppliers: Callable[[], Sequence[SupplierState]],
+        clock: Clock,
+        geocoder: Geocoder | None = None,
+    ) -> None:
+        self.index, self.suppliers, self.clock, self.geocoder = index, suppliers, clock, geocoder
+
+    def near(self, point: Point, wishes: Wishes, *, limit: int = 5, offset: int = 0) -> Found:
+        """The best stations around a point. Raises NotReady until the catalogue is loaded, UserError."""
+        if not self.index.state().ready:
+            raise NotReady("not_ready")
+        if limit < 1 or limit > 100 or offset < 0:
+            raise UserError("bad_page")
+        here, at = point.wgs84, self.clock.now()
+        radii = (wishes.radius_m,) if wishes.radius_m else RADII_M
+        for radius_m in radii:
+            nearby = self.index.nearby(here, radius_m=radius_m, filters=wishes.filters, at=at, limit=MOST_CANDIDATES)
+            offers = self._offers(nearby, wishes, at)
+            if offers:
+                break
+        nearest_m = None
+        if not offers:
+            nearest_m = self.index.nearest_distance_m(here)
+            self._refuse_swapped(here, nearest_m)
+        ranked = rank(offers, wishes.sort)
+        shown = tuple(ranked[offset : offset + limit])
+        states = {state.supplier.id: state for state in self.suppliers()}
+        return Found(
+            point=point,
+            offers=shown,
+            offset=offset,
+            total=len(ranked),
+            hidden=nearby.hidden + len(nearby.hits) - len(offers),
+            radius_m=radius_m,
+            nearest_m=nearest_m,
+            silent=self._silent(shown, states, at),
+            credits=_credits(shown, states),
+        )
+
+    def station(self, station_id: str, wishes: Wishes, *, seen_from: Point | None = None) -> Offer:
+        """One station in full, whatever the filters. Raises NotFound."""
+        if not self.index.state().ready:
+            raise NotReady("not_ready")
+        station = self.index.get(station_id)
+        if station is None:
+            raise NotFound("no_such_station")
+        far_m = distance_m(seen_from, station.point) if seen_from else 0.0
+        tariffs = self.index.tariffs(one.tariff_id for one in station.connectors if one.tariff_id)
+        found = offer(station, far_m, replace(wishes, filters=Filters()), tariffs, self.clock.now())
+        if found is None:
+            raise NotFound("no_such_station")
+        return found
+
+    def credit(self, one: Offer) -> tuple[str, ...]:
+        """The attribution owed for showing this station."""
+        return _credits((one,), {state.supplier.id: state for state in self.suppliers()})
+
+    def place(self, text: str, language: str) -> Place:
+        """A typed address, name or pair of coordinates. Raises UserError("place_not_found").
+
+        With no geocoder, or when it knows nothing, our own stations answer: where most of those whose name or
+        address holds the words stand.
+        """
+        text = " ".join(text.split())[:PLACE_TEXT_MAX]
+        if not text:
+            raise UserError("place_not_found", text="")
+        if point := parse_point(text):
+            return Place(text, point)
+        if self.geocoder is not None and (place := self.geocoder.find(text, language)):
+            return place
+        named = self.index.named(text, 50)
+        if not named:
+            raise UserError("place_not_found", text=text)
+        crowd = Counter((round(one.point.lat, 1), round(one.point.lng, 1)) for one in named)
+        cell = crowd.most_common(1)[0][0]
+        there = [one.point for one in named if (round(one.point.lat, 1), round(one.point.lng, 1)) == cell]
+        middle = min(there, key=lambda p: sum(abs(p.lat - q.lat) + abs(p.lng - q.lng) for q in there))
+        return Place(text, middle)
+
+    def operators_near(self, point: Point, limit: int = 8) -> list[tuple[str, str]]:
+        """The operators around a point, most stations first, as (value for the filter, name to show)."""
+        nearby = self.index.nearby(
+            point.wgs84, radius_m=25_000, filters=Filters(), at=self.clock.now(), limit=MOST_CANDIDATES
+        )
+        counts = Counter(
+            (hit.station.operator_id, hit.station.operator_name) for hit in nearby.hits if hit.station.operator_name
+        )
+        return [operator for operator, _ in counts.most_common(limit)]
+
+    def _offers(self, nearby: Nearby, wishes: Wishes, at: datetime) -> list[Offer]:
+        wanted = {one.tariff_id for hit in nearby.hits for one in hit.station.connectors if one.tariff_id}
+        tariffs = self.index.tariffs(wanted)
+        offers = (offer(hit.station, hit.distance_m, wishes, tariffs, at) for hit in nearby.hits)
+        return [one for one in offers if one is not None]
+
+    def _refuse_swapped(self, here: Point, nearest_m: float | None) -> None:
+        """Nothing far and wide, but stations where latitude and longitude are exchanged: say so."""
+        far = nearest_m is None or nearest_m > RADII_M[-1]
+        if far and (mirror := here.swapped) is not None:
+            mirrored_m = self.index.nearest_distance_m(mirror)
+            if mirrored_m is not None and mirrored_m < 50_000:
+                raise UserError("swapped_coordinates", lat=here.lat, lng=here.lng)
+
+    def _silent(self, offers: Sequence[Offer], states: dict[str, SupplierState], at: datetime) -> tuple[Silent, ...]:
+        found = []
+        for supplier_id in sorted({one.station.supplier_id for one in offers}):
+            state = states.get(supplier_id)
+            since = state.last_success_at.get("status") if state else None
+            if state and since and at - since > SILENT_AFTER:
+                found.append(Silent(state.supplier.name, since))
+        return tuple(found)
+
+
+def _credits(offers: Sequence[Offer], states: dict[str, SupplierState]) -> tuple[str, ...]:
+    lines = []
+    for one in offers:
+        state = states.get(one.station.supplier_id)
+        line = one.station.attribution or (state.supplier.attribution if state else "")
+        if line and line not in lines:
+            lines.append(line)
+    return tuple(lines)

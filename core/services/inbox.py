@@ -1,0 +1,78 @@
+"""The inbox: what a platform tells us is stored before we say thank you, and worked off afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from core.ports import Clock, Database, InboxMessage, InboxState
+
+MAX_ATTEMPTS = 5
+RETRY_S = (1.0, 5.0, 30.0, 120.0)
+LEASE_S = 60.0
+KEEP_DONE_FOR = timedelta(days=2)
+
+log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """At least once in, worked once: (source, key) is unique, and one chat's messages keep their order."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock = database, clock
+
+    def accept(self, source: str, key: str, lane: str, body: str) -> bool:
+        """Store a message; False when it was delivered before."""
+        with self.database.write() as unit:
+            return unit.inbox.add(source, key, lane, body, self.clock.now())
+
+    def claim(self, source: str, limit: int) -> list[InboxMessage]:
+        """Messages that are now ours to work off, at most one per lane."""
+        with self.database.write() as unit:
+            return unit.inbox.claim(source, limit=limit, lease_s=LEASE_S, at=self.clock.now())
+
+    def finish(self, message: InboxMessage, reply: str = "") -> None:
+        with self.database.write() as unit:
+            unit.inbox.done(message.id, self.clock.now(), reply)
+
+    def fail(self, message: InboxMessage, error: BaseException) -> bool:
+        """Put a message back for another try, or give it up after five; True when given up."""
+        retry_in_s = RETRY_S[min(message.attempts, len(RETRY_S)) - 1]
+        with self.database.write() as unit:
+            dead = unit.inbox.failed(
+                message.id,
+                self.clock.now(),
+                f"{type(error).__name__}: {error}"[:500],
+                retry_in_s=retry_in_s,
+                max_attempts=MAX_ATTEMPTS,
+            )
+        if dead:
+            log.error("gave up a message", extra={"inbox_id": message.id, "source": message.source})
+        return dead
+
+    def work(self, source: str, handle: Callable[[InboxMessage], str | None], limit: int = 10) -> int:
+        """Claim and handle messages one after the other; returns how many were taken."""
+        messages = self.claim(source, limit)
+        for message in messages:
+            try:
+                reply = handle(message)
+            except Exception as error:
+                log.exception("a message failed", extra={"inbox_id": message.id, "source": source})
+                self.fail(message, error)
+            else:
+                self.finish(message, reply or "")
+        return len(messages)
+
+    def reply(self, source: str, key: str) -> tuple[InboxState, str] | None:
+        """What became of a message, and the reply kept with it."""
+        with self.database.read() as unit:
+            return unit.inbox.reply(source, key)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        with self.database.read() as unit:
+            return dict(unit.inbox.counts())
+
+    def purge(self) -> int:
+        with self.database.write() as unit:
+            return unit.inbox.purge(self.clock.now() - KEEP_DONE_FOR)
