@@ -89,6 +89,8 @@ _ERRORS = {
     "bad_request": N_("We could not read that. Check it and send it again."),
     "not_ready": N_("We are just starting. Try again in a few seconds."),
     "no_such_station": N_("This station is no longer listed. Search again to see what is there now."),
+    "no_position": N_("Tell us where: send your position, or type a place."),
+    "places_unavailable": N_("The place search does not answer. Send your position or coordinates instead."),
     "place_not_found": N_("We found no place called “{text}”. Add the town, or send your location."),
     "too_many_requests": N_("That was a bit fast. Try again in {retry_after_s} s."),
     "body_too_large": N_("That is too large for us. Send something smaller."),
