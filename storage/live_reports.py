@@ -1,0 +1,151 @@
+"""Live reports of status and price, applied to the guns they name."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
+
+from core.station import ConnectorRef, StatusReport
+from core.tariff import Tariff
+from storage.bulk import chunks, insert_new
+from storage.live_values import PriceHistory, is_newer
+from storage.stations import touch
+from storage.tables import connectors, stations, tariffs
+
+
+class SqlLiveReports:
+    """The part of core.ports.CatalogueRepository that deals in status and tariffs."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    def save_statuses(self, supplier_id: str, reports: Sequence[StatusReport], at: datetime) -> list[str]:
+        newest: dict[ConnectorRef, StatusReport] = {}
+        for report in reports:
+            if report.ref not in newest or report.at > newest[report.ref].at:
+                newest[report.ref] = report
+        updates, touched = [], set()
+        for gun in self._locked_guns(supplier_id, newest):
+            report = newest[_ref(gun)]
+            # A supplier whose clock is ahead (or in the wrong zone) must not freeze the gun until that time comes.
+            seen_at = min(report.at, at)
+            if is_newer(seen_at, gun["status_at"]):
+                live = {"status": report.status.value, "status_at": seen_at, "bay_blocked": report.bay_blocked}
+                updates.append(_key(gun) | live)
+                touched.add(gun["station_id"])
+        if updates:
+            self.db.execute(_SET_STATUS, updates)
+        touch(self.db, list(touched), at)
+        return sorted(touched)
+
+    def save_tariffs(
+        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
+    ) -> list[str]:
+        self.add_tariffs(tariff for _, tariff in tariffs)
+        wanted = {ref: tariff_id(tariff) for ref, tariff in tariffs}
+        updates, touched, history = [], set(), PriceHistory(self.db, at)
+        for gun in self._locked_guns(supplier_id, wanted):
+            new_id = wanted[_ref(gun)]
+            if not is_newer(at, gun["price_seen_at"]):
+                continue
+            if new_id != gun["tariff_id"]:
+                history.add(gun, new_id, at)
+            updates.append(_key(gun) | {"tariff_id": new_id, "price_seen_at": at})
+            touched.add(gun["station_id"])
+        if updates:
+            self.db.execute(_SET_TARIFF, updates)
+        history.write()
+        touch(self.db, list(touched), at)
+        return sorted(touched)
+
+    def add_tariffs(self, tariffs: Iterable[Tariff]) -> None:
+        by_id = {tariff_id(tariff): tariff for tariff in tariffs}
+        for chunk in chunks(sorted(by_id)):
+            known = set(self.db.execute(select(_TARIFFS.c.id).where(_TARIFFS.c.id.in_(chunk))).scalars())
+            new = [{"id": key, "document": _document(by_id[key])} for key in chunk if key not in known]
+            insert_new(self.db, _TARIFFS, new)
+
+    def tariffs(self, ids: Iterable[str] | None = None) -> dict[str, Tariff]:
+        if ids is None:
+            return {row.id: _tariff(row.document) for row in self.db.execute(select(_TARIFFS))}
+        found: dict[str, Tariff] = {}
+        for chunk in chunks(dict.fromkeys(ids)):
+            rows = self.db.execute(select(_TARIFFS).where(_TARIFFS.c.id.in_(chunk)))
+            found |= {row.id: _tariff(row.document) for row in rows}
+        return found
+
+    def _locked_guns(self, supplier_id: str, refs: Collection[ConnectorRef]) -> list[RowMapping]:
+        """The guns of these names, their stations locked, in one order for all writers."""
+        guns: list[RowMapping] = []
+        by_station: dict[str, set[ConnectorRef]] = defaultdict(set)
+        by_operator: dict[str, list[str]] = defaultdict(list)
+        for ref in refs:
+            by_operator[ref.operator_id].append(ref.connector_id)
+        # One operator at a time: SQLite does not use the index for pairs of values.
+        for operator_id, connector_ids in by_operator.items():
+            for chunk in chunks(connector_ids):
+                named = select(connectors.c.station_id, connectors.c.connector_id).where(
+                    connectors.c.supplier_id == supplier_id,
+                    connectors.c.operator_id == operator_id,
+                    connectors.c.connector_id.in_(chunk),
+                )
+                for row in self.db.execute(named):
+                    by_station[row.station_id].add(ConnectorRef(operator_id, row.connector_id))
+        for ids in chunks(sorted(by_station)):
+            here = (stations.c.id.in_(ids), stations.c.removed_at.is_(None))
+            lock = select(stations.c.id).where(*here).order_by(stations.c.id).with_for_update()
+            locked = list(self.db.execute(lock).scalars())
+            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(locked))).mappings()
+            guns += [row for row in rows if _ref(row) in by_station[row["station_id"]]]
+        return guns
+
+
+_TARIFFS = tariffs
+_THIS_GUN = (
+    connectors.c.station_id == bindparam("of_station"),
+    connectors.c.operator_id == bindparam("of_operator"),
+    connectors.c.connector_id == bindparam("of_connector"),
+)
+_SET_STATUS = (
+    update(connectors)
+    .where(*_THIS_GUN)
+    .values({name: bindparam(name) for name in ("status", "status_at", "bay_blocked")})
+)
+_SET_TARIFF = (
+    update(connectors)
+    .where(*_THIS_GUN)
+    .values({name: bindparam(name) for name in ("tariff_id", "price_seen_at")} | {"no_price": None})
+)
+
+
+def _ref(gun: RowMapping) -> ConnectorRef:
+    return ConnectorRef(gun["operator_id"], gun["connector_id"])
+
+
+def _key(gun: RowMapping) -> dict[str, Any]:
+    return {
+        "of_station": gun["station_id"],
+        "of_operator": gun["operator_id"],
+        "of_connector": gun["connector_id"],
+    }
+
+
+@lru_cache(maxsize=20_000)
+def tariff_id(tariff: Tariff) -> str:
+    """The id is computed from the content each time it is asked for; imports ask for the same ones very often."""
+    return tariff.id
+
+
+def _document(tariff: Tariff) -> str:
+    return json.dumps(tariff.to_json(), sort_keys=True, ensure_ascii=False)
+
+
+@lru_cache(maxsize=20_000)
+def _tariff(document: str) -> Tariff:
+    return Tariff.from_json(json.loads(document))

@@ -1,0 +1,1 @@
+"""Alembic's scripts. Run them with storage.migrate."""

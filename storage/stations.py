@@ -1,0 +1,186 @@
+"""Stations and their guns: what suppliers' lists say, kept apart from what live reports say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
+
+from core.ports import Diff
+from core.station import Connector, ConnectorRef, ConnectorStatus, Station
+from storage.bulk import chunks, upsert
+from storage.live_values import PriceHistory, merge_live
+from storage.station_rows import connector_row, content_hash, station_row, to_connector, to_station
+from storage.tables import connectors, stations
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one save will write."""
+
+    stations: list[dict[str, Any]] = field(default_factory=list)
+    connectors: list[dict[str, Any]] = field(default_factory=list)
+    gone: list[dict[str, Any]] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    aged: list[str] = field(default_factory=list)  # nothing new but a later look at the same
+    unchanged: int = 0
+
+
+class SqlStations:
+    """The part of core.ports.CatalogueRepository that deals in stations."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    def save_stations(self, stations: Sequence[Station], at: datetime) -> Diff:
+        # A list that names a station twice means the last; one order for all writers, so that none waits in a ring.
+        latest = {station.id: station for station in stations}
+        plan, prices = _Plan(), PriceHistory(self.db, at)
+        for chunk in chunks([latest[key] for key in sorted(latest)]):
+            self._plan(chunk, at, plan, prices)
+        upsert(self.db, _STATIONS, [row | {"changed_at": at, "removed_at": None} for row in plan.stations])
+        if plan.gone:
+            self.db.execute(_DELETE_GUN, plan.gone)
+        upsert(self.db, connectors, plan.connectors)
+        prices.write()
+        touch(self.db, plan.aged, at)
+        return Diff(plan.added, plan.changed, plan.unchanged)
+
+    def _plan(self, chunk: Sequence[Station], at: datetime, plan: _Plan, prices: PriceHistory) -> None:
+        known = self._known([station.id for station in chunk])
+        rows = {station.id: _rows(station) for station in chunk}
+        look = [key for key, (row, guns) in rows.items() if key in known and _needs_look(known[key], row, guns)]
+        stored = self._stored_guns(look)
+        for key, (row, guns) in rows.items():
+            before = known.get(key)
+            guns_before = stored.get(key, {})
+            merged = merge_live(guns, guns_before, at)
+            prices.compare(merged.rows, guns_before)
+            row["revision"] = before["revision"] + 1 if before else 1
+            if before is None or before["removed_at"] is not None:
+                plan.added.append(key)
+            elif before["content_hash"] != row["content_hash"] or merged.changed:
+                plan.changed.append(key)
+            else:
+                plan.unchanged += 1
+                if key in stored and merged.aged:
+                    plan.aged.append(key)
+                    plan.connectors += merged.rows
+                continue
+            plan.stations.append(row)
+            plan.connectors += merged.rows
+            plan.gone += [_gun_key(one) for ref, one in guns_before.items() if ref not in merged.refs]
+
+    def _known(self, ids: Sequence[str]) -> dict[str, RowMapping]:
+        columns = (_STATIONS.c.id, _STATIONS.c.content_hash, _STATIONS.c.removed_at, _STATIONS.c.revision)
+        # Locked until the end, so that what is compared here is what is overwritten.
+        statement = select(*columns).where(_STATIONS.c.id.in_(ids)).order_by(_STATIONS.c.id).with_for_update()
+        return {row["id"]: row for row in self.db.execute(statement).mappings()}
+
+    def _stored_guns(self, ids: Sequence[str]) -> dict[str, dict[tuple[str, str], RowMapping]]:
+        guns: dict[str, dict[tuple[str, str], RowMapping]] = {key: {} for key in ids}
+        if ids:
+            for row in self.db.execute(select(connectors).where(connectors.c.station_id.in_(ids))).mappings():
+                guns[row["station_id"]][row["operator_id"], row["connector_id"]] = row
+        return guns
+
+    def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
+        """`present` holds station ids."""
+        here = select(_STATIONS.c.id).where(_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
+        missing = sorted(set(self.db.execute(here).scalars()) - present)
+        for chunk in chunks(missing):
+            self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(chunk)).values(removed_at=at))
+        touch(self.db, missing, at)
+        return missing
+
+    def stations(self, ids: Sequence[str] | None = None) -> Iterator[Station]:
+        if ids is None:
+            yield from self._all_stations()
+            return
+        for chunk in chunks(dict.fromkeys(ids)):
+            listed = _LISTED.where(_STATIONS.c.id.in_(chunk)).order_by(_STATIONS.c.id)
+            yield from self._with_guns(self.db.execute(listed).mappings().all())
+
+    def _all_stations(self, page: int = 500) -> Iterator[Station]:
+        last = ""
+        while (
+            rows := self.db.execute(_LISTED.where(_STATIONS.c.id > last).order_by(_STATIONS.c.id).limit(page))
+            .mappings()
+            .all()
+        ):
+            yield from self._with_guns(rows)
+            last = rows[-1]["id"]
+
+    def _with_guns(self, rows: Sequence[RowMapping]) -> Iterator[Station]:
+        guns: dict[str, list[Connector]] = defaultdict(list)
+        wanted = select(connectors).where(connectors.c.station_id.in_([row["id"] for row in rows]))
+        for gun in self.db.execute(wanted.order_by(connectors.c.position)).mappings():
+            guns[gun["station_id"]].append(to_connector(gun))
+        for row in rows:
+            yield to_station(row, tuple(guns[row["id"]]))
+
+    def connector_refs(self, supplier_id: str) -> list[ConnectorRef]:
+        columns = (connectors.c.operator_id, connectors.c.connector_id)
+        statement = (
+            select(*columns)
+            .join(_STATIONS, _STATIONS.c.id == connectors.c.station_id)
+            .where(connectors.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
+            .distinct()
+            .order_by(*columns)
+        )
+        return [ConnectorRef(*row) for row in self.db.execute(statement)]
+
+    def external_ids(self, supplier_id: str) -> list[str]:
+        here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
+        statement = select(_STATIONS.c.external_id).where(*here).order_by(_STATIONS.c.external_id)
+        return list(self.db.execute(statement).scalars())
+
+    def changed_since(self, at: datetime) -> list[str]:
+        return list(self.db.execute(select(_STATIONS.c.id).where(_STATIONS.c.changed_at >= at)).scalars())
+
+
+def touch(db: Connection, station_ids: Sequence[str], at: datetime) -> None:
+    """Mark stations as written, so that every index looks at them again."""
+    for chunk in chunks(sorted(station_ids)):
+        written = {"changed_at": at, "revision": stations.c.revision + 1}
+        db.execute(update(stations).where(stations.c.id.in_(chunk)).values(written))
+
+
+_STATIONS = stations
+_LISTED = select(stations).where(stations.c.removed_at.is_(None))
+_DELETE_GUN = delete(connectors).where(
+    connectors.c.station_id == bindparam("of_station"),
+    connectors.c.operator_id == bindparam("of_operator"),
+    connectors.c.connector_id == bindparam("of_connector"),
+)
+
+
+def _gun_key(row: RowMapping) -> dict[str, Any]:
+    return {
+        "of_station": row["station_id"],
+        "of_operator": row["operator_id"],
+        "of_connector": row["connector_id"],
+    }
+
+
+def _rows(station: Station) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    row = station_row(station)
+    # A gun named twice is one gun; the first word counts.
+    named: dict[ConnectorRef, Connector] = {}
+    for connector in station.connectors:
+        named.setdefault(connector.ref, connector)
+    guns = [connector_row(station, position, connector) for position, connector in enumerate(named.values())]
+    row["content_hash"] = content_hash(row, guns)
+    return row, guns
+
+
+def _needs_look(before: RowMapping, row: dict[str, Any], guns: list[dict[str, Any]]) -> bool:
+    """Whether the stored guns must be read: not for a list that says the same as last time and nothing live."""
+    if before["content_hash"] != row["content_hash"] or before["removed_at"] is not None:
+        return True
+    return any(gun["tariff_id"] or gun["status"] != ConnectorStatus.UNKNOWN for gun in guns)

@@ -1,0 +1,241 @@
+"""All tables. The migrations create them; a test holds the two together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from storage.columns import Exact, Flag, Real, RowNumber, UtcTime, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(name: str, *parts: Any, **options: Any) -> Table:
+    return Table(name, metadata, *parts, sqlite_strict=True, **options)
+
+
+def _key(name: str = "id") -> Column[str]:
+    return Column(name, Words, primary_key=True)
+
+
+def _words(name: str) -> Column[str]:
+    return Column(name, Words, nullable=False)
+
+
+def _number_key() -> Column[int]:
+    return Column("id", RowNumber, primary_key=True, autoincrement=True)
+
+
+# --- catalogue ------------------------------------------------------------------------------------------------
+
+suppliers = _table(
+    "suppliers",
+    _key(),
+    _words("kind"),
+    _words("name"),
+    _words("licence"),
+    _words("attribution"),
+    _words("url"),
+    _words("datum"),
+)
+
+pulls = _table(
+    "pulls",
+    Column("supplier_id", Words, ForeignKey("suppliers.id"), primary_key=True),
+    _key("asked"),
+    Column("last_success_at", UtcTime),
+    _words("last_error"),
+    Column("last_error_at", UtcTime),
+)
+
+stations = _table(
+    "stations",
+    _key(),
+    Column("supplier_id", Words, ForeignKey("suppliers.id"), nullable=False),
+    _words("external_id"),
+    _words("name"),
+    Column("lat", Real, nullable=False),
+    Column("lng", Real, nullable=False),
+    Column("accuracy_m", Real),
+    _words("operator_id"),
+    _words("operator_name"),
+    Column("global_id", Words),
+    _words("address"),
+    _words("country"),
+    _words("time_zone"),
+    _words("hours"),
+    Column("parking_free", Flag),
+    _words("parking_text"),
+    _words("facilities"),
+    _words("phone"),
+    _words("guide"),
+    _words("price_text"),
+    Column("public", Flag, nullable=False),
+    _words("source_datum"),
+    _words("licence"),
+    _words("attribution"),
+    Column("updated_at", UtcTime),
+    # What the supplier's list says, without live status and price: equal means nothing to do.
+    Column("content_hash", Text, nullable=False),
+    Column("changed_at", UtcTime, nullable=False, index=True),
+    # Grows with every write, so that a reader tells two writes of one moment apart.
+    Column("revision", RowNumber, nullable=False),
+    Column("removed_at", UtcTime),
+    CheckConstraint("lat BETWEEN -90 AND 90", name="lat"),
+    CheckConstraint("lng BETWEEN -180 AND 180", name="lng"),
+    UniqueConstraint("supplier_id", "external_id"),
+)
+
+tariffs = _table("tariffs", Column("id", Text, primary_key=True), Column("document", Text, nullable=False))
+
+
+def _tariff_reference() -> ForeignKey:
+    # Checked at commit: within a transaction stations may come before the tariffs they refer to.
+    return ForeignKey("tariffs.id", deferrable=True, initially="DEFERRED")
+
+
+connectors = _table(
+    "connectors",
+    Column("station_id", Words, ForeignKey("stations.id"), primary_key=True),
+    _key("operator_id"),
+    _key("connector_id"),
+    Column("supplier_id", Words, nullable=False),  # of the station; here for the index that live reports search
+    Column("position", Integer, nullable=False),
+    _words("plug"),
+    Column("power_kw", Exact),
+    _words("label"),
+    _words("pile"),
+    Column("count", Integer, nullable=False),
+    _words("status"),
+    Column("status_at", UtcTime),
+    Column("bay_blocked", Flag),
+    Column("tariff_id", Text, _tariff_reference()),
+    Column("price_seen_at", UtcTime),
+    Column("no_price", Text),
+    Index(None, "supplier_id", "operator_id", "connector_id"),
+)
+
+# Append-only: one row for each change of a gun's tariff, from the first day.
+price_observations = _table(
+    "price_observations",
+    _number_key(),
+    Column("station_id", Words, ForeignKey("stations.id"), nullable=False),
+    _words("operator_id"),
+    _words("connector_id"),
+    Column("supplier_id", Words, ForeignKey("suppliers.id"), nullable=False),
+    Column("tariff_id", Text, _tariff_reference(), nullable=False),
+    Column("observed_at", UtcTime, nullable=False),
+    Index(None, "station_id", "observed_at"),
+    sqlite_autoincrement=True,
+)
+
+quarantine = _table(
+    "quarantine",
+    Column("supplier_id", Words, ForeignKey("suppliers.id"), primary_key=True),
+    Column("row_key", Text, primary_key=True),
+    _words("external_id"),
+    _words("reason"),
+    _words("detail"),
+    _words("raw"),
+    Column("first_seen_at", UtcTime, nullable=False),
+    Column("last_seen_at", UtcTime, nullable=False, index=True),
+    Column("times", Integer, nullable=False),
+)
+
+# --- people ---------------------------------------------------------------------------------------------------
+
+users = _table(
+    "users",
+    _key(),
+    _words("language"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("energy_kwh", Exact, nullable=False),
+    _words("mode"),
+    _words("filters"),
+    _words("asked"),
+    Column("reachable", Flag, nullable=False),
+    Column("stopped", Flag, nullable=False),
+)
+
+identities = _table(
+    "identities",
+    _key("channel"),
+    _key("external_id"),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
+    Column("linked_at", UtcTime, nullable=False),
+)
+
+consents = _table(
+    "consents",
+    _number_key(),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False),
+    _words("purpose"),
+    Column("version", Integer, nullable=False),
+    Column("granted_at", UtcTime, nullable=False),
+    Column("withdrawn_at", UtcTime),
+    # The history stays; only one consent per purpose is in force.
+    Index(
+        "uq_consents_in_force",
+        "user_id",
+        "purpose",
+        unique=True,
+        sqlite_where=text("withdrawn_at IS NULL"),
+        postgresql_where=text("withdrawn_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+kept_searches = _table(
+    "kept_searches",
+    _number_key(),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
+    Column("cell_lat", Real, nullable=False),
+    Column("cell_lng", Real, nullable=False),
+    Column("searched_at", UtcTime, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+# --- work -----------------------------------------------------------------------------------------------------
+
+inbox = _table(
+    "inbox",
+    _number_key(),
+    _words("source"),
+    _words("key"),
+    _words("lane"),
+    _words("body"),
+    _words("state"),
+    Column("attempts", Integer, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("lease_until", UtcTime),
+    Column("finished_at", UtcTime),
+    _words("error"),
+    _words("reply"),
+    CheckConstraint("state IN ('new', 'working', 'done', 'dead')", name="state"),
+    UniqueConstraint("source", "key"),
+    Index(None, "source", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+ticks = _table("ticks", _key("job"), _key("slot"), Column("taken_at", UtcTime, nullable=False, index=True))

@@ -1,0 +1,78 @@
+"""One transaction and the repositories that work in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from core.ports import CatalogueRepository, InboxRepository, TickRepository, UserRepository
+from storage.catalogue import SqlCatalogue
+from storage.changes import SqlChanges
+from storage.engine import READS_OPTION
+from storage.errors import StorageUnavailable, explain
+from storage.inbox import SqlInbox
+from storage.tables import stations
+from storage.ticks import SqlTicks
+from storage.users import SqlUsers
+
+
+class SqlUnitOfWork:
+    """The repositories of one transaction. `changes` is for the station index, which lives in storage too."""
+
+    def __init__(self, db: Connection) -> None:
+        self.catalogue: CatalogueRepository = SqlCatalogue(db)
+        self.users: UserRepository = SqlUsers(db)
+        self.inbox: InboxRepository = SqlInbox(db)
+        self.ticks: TickRepository = SqlTicks(db)
+        self.changes = SqlChanges(db)
+
+
+class SqlDatabase:
+    """core.ports.Database over SQLAlchemy. Safe from many threads; each unit has its own connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        if engine.dialect.name == "sqlite":
+            self._reading, self._writing = engine.execution_options(**{READS_OPTION: True}), engine
+        else:
+            # One snapshot for all statements of a reader.
+            self._reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._writing = engine.execution_options(isolation_level="READ COMMITTED")
+        self.engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[SqlUnitOfWork]:
+        """A transaction that sees one moment. Writing in it is refused."""
+        with translated_errors(), self._reading.begin() as db:
+            yield SqlUnitOfWork(db)
+
+    @contextmanager
+    def write(self) -> Iterator[SqlUnitOfWork]:
+        """A transaction that is committed on leaving, and rolled back by an exception."""
+        with translated_errors(), self._writing.begin() as db:
+            yield SqlUnitOfWork(db)
+
+    def ping(self) -> None:
+        """Raises StorageUnavailable with a reason when the database cannot be used."""
+        with translated_errors(), self._reading.begin() as db:
+            db.execute(select(stations.c.id).limit(1))
+
+    def close(self) -> None:
+        """Give back all idle connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Locked, full, away: one error with a reason. A broken rule of the tables stays the IntegrityError it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        if (unavailable := explain(error)) is None:
+            raise
+        raise unavailable from error
+    except PoolTimeout as error:
+        raise StorageUnavailable("all connections to the database are in use") from error
