@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from core.errors import NotFound, NotReady, UserError
+from core.errors import NotFound, NotReady, SupplierUnavailable, UserError
 from core.geo import Point, distance_m, parse_point
 from core.ports import Clock, Geocoder, Nearby, Place, StationIndex, SupplierState
 from core.ranking import Offer, offer, rank
@@ -18,6 +19,8 @@ RADII_M = (FIRST_RADIUS_M, 10_000, 25_000, 50_000, 100_000, 200_000)
 MOST_CANDIDATES = 500
 SILENT_AFTER = timedelta(minutes=15)
 PLACE_TEXT_MAX = 120
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class StationFinder:
             raise UserError("place_not_found", text="")
         if point := parse_point(text):
             return Place(text, point)
-        if self.geocoder is not None and (place := self.geocoder.find(text, language)):
+        if place := self._geocoded(text, language):
             return place
         named = self.index.named(text, 50)
         if not named:
@@ -131,6 +134,15 @@ class StationFinder:
         there = [one.point for one in named if (round(one.point.lat, 1), round(one.point.lng, 1)) == cell]
         middle = min(there, key=lambda p: sum(abs(p.lat - q.lat) + abs(p.lng - q.lng) for q in there))
         return Place(text, middle)
+
+    def _geocoded(self, text: str, language: str) -> Place | None:
+        if self.geocoder is None:
+            return None
+        try:
+            return self.geocoder.find(text, language)
+        except SupplierUnavailable:
+            log.warning("the geocoder is away; our own stations answer")
+            return None
 
     def operators_near(self, point: Point, limit: int = 8) -> list[tuple[str, str]]:
         """The operators around a point, most stations first, as (value for the filter, name to show)."""
