@@ -1,0 +1,1 @@
+"""The station index of a process: core.ports.StationIndex in memory, and the thread that keeps it fresh."""
