@@ -1,0 +1,268 @@
+"""`kilowatch …`: the product for people at a terminal. Every command works without Redis or running processes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import click
+
+from core.errors import ConfigurationError, KilowatchError, UserError
+from core.geo import Datum
+
+COORDINATES_MAY_BE_NEGATIVE = {"ignore_unknown_options": True}
+
+
+def main() -> None:
+    """The console entry point: problems become one sentence and an exit status, never a traceback."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except ConfigurationError as error:
+        for problem_line in error.problems:
+            click.echo(f"kilowatch: {problem_line}", err=True)
+        sys.exit(2)
+    except UserError as error:
+        from bots.wording import phrases
+
+        click.echo(f"kilowatch: {phrases.error(_say(None), error)}", err=True)
+        sys.exit(1)
+    except KilowatchError as error:
+        click.echo(f"kilowatch: {error}", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Find the right charging gun now. Uses the database of `make run` unless DATABASE_URL says otherwise."""
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the settings, with quiet logs: its output is for a person or a script."""
+
+    @wraps(command)
+    def inner(*args: Any, **values: Any) -> Any:
+        bootstrap = importlib.import_module("bootstrap")
+        env = {**os.environ}
+        env.setdefault("LOG_LEVEL", "WARNING")
+        settings = bootstrap.settings_from_env(env)
+        bootstrap.set_up_logging(settings)
+        return command(bootstrap, settings, *args, **values)
+
+    return inner
+
+
+def _say(language: str | None) -> Any:
+    from bots.wording import wording
+
+    return wording(language or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+
+
+# --- running ------------------------------------------------------------------------------------------------
+
+
+@commands.command()
+@with_settings
+def run(bootstrap: Any, settings: Any) -> None:
+    """Start everything on this machine and print the address. Ctrl-C stops all."""
+    from jobs import supervisor
+
+    bootstrap.open_database(settings)
+    env = {**os.environ, "PYTHONPATH": _python_path(bootstrap), "KILOWATCH_HOME": str(settings.home)}
+    processes: dict[str, list[str]] = {}
+    if settings.redis_url is None:
+        binary = supervisor.redis_binary()
+        if binary is None:
+            click.echo("No redis-server here: `make run` goes on without a worker; install redis-server for one.")
+        else:
+            settings.redis_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            processes["redis"] = supervisor.redis_command(binary, settings.redis_socket, settings.home)
+            env["REDIS_URL"] = f"unix://{settings.redis_socket}"
+    if any(one.kind == "sandbox" for one in settings.suppliers):
+        data_dir = settings.home / "sandbox"
+        processes["sandbox"] = supervisor.python(
+            "adapters.sandbox", "--port", str(settings.sandbox_port), "--data-dir", str(data_dir)
+        )
+    processes["web"] = supervisor.python("web")
+    if "REDIS_URL" in env:
+        processes["worker"] = supervisor.python("jobs.worker")
+    processes["clock"] = supervisor.python("jobs.clock")
+    if settings.telegram_bot_token:
+        processes["telegram"] = supervisor.python("bots.telegram")
+
+    def announce() -> None:
+        ready = supervisor.wait_until_ready(settings.local_url)
+        state = "Kilowatch is ready" if ready else "Kilowatch runs, but finds no stations yet: see /readyz"
+        click.echo(f"\n  {state}: {settings.local_url}/?lat=22.5410&lng=114.0580\n")
+
+    sys.exit(supervisor.supervise(processes, env, announce))
+
+
+def _python_path(bootstrap: Any) -> str:
+    return os.pathsep.join(filter(None, [str(bootstrap.ROOT), os.environ.get("PYTHONPATH", "")]))
+
+
+@commands.command()
+@with_settings
+def doctor(bootstrap: Any, settings: Any) -> None:
+    """Say in one line each what is missing or unreachable. Exit status 1 when something needed is."""
+    from core.services.doctor import examine
+
+    bad = False
+    for finding in examine(bootstrap.probes(settings)):
+        mark = {True: "ok  ", False: "FAIL", None: "--  "}[finding.ok]
+        click.echo(f"{mark} {finding.name}: {finding.text}")
+        bad = bad or finding.ok is False
+    sys.exit(1 if bad else 0)
+
+
+@commands.command()
+@with_settings
+def migrate(bootstrap: Any, settings: Any) -> None:
+    """Bring the database to what this version expects."""
+    bootstrap.open_database(settings)
+    click.echo("The database is up to date.")
+
+
+# --- the catalogue ------------------------------------------------------------------------------------------
+
+
+@commands.command("import")
+@click.argument("kind")
+@click.argument("source")
+@click.option("--datum", type=click.Choice([datum.value for datum in Datum]), help="Override the source's datum.")
+@click.option("--supplier", help="File the stations under this supplier id.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_settings
+def import_(
+    bootstrap: Any, settings: Any, kind: str, source: str, datum: str | None, supplier: str | None, as_json: bool
+) -> None:
+    """Import stations of a KIND from a FILE or URL.
+
+    Kinds: ocm, irve, bnetza, uk-ncr, ocpi-json, urbanev, st-evcdp, charged.
+    """
+    from adapters.registers import open_importer
+
+    opened = open_importer(
+        kind, source, datum=Datum(datum) if datum else None, supplier_id=supplier, ocm_api_key=settings.ocm_api_key
+    )
+    _, catalogue = bootstrap.command_services(settings)
+    with _progress() as progress:
+        report = catalogue.load(opened, doubt_shrinking=False, progress=progress)
+    _print_report(report, as_json)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal for anything longer than two seconds; nothing when nobody watches."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" rows", delay=2, disable=not sys.stderr.isatty(), leave=False) as bar:
+        yield lambda rows: bar.update(rows - bar.n) and None
+
+
+def _print_report(report: Any, as_json: bool) -> None:
+    values = {name: getattr(report, name) for name in report.__slots__}
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    click.echo(
+        f"{report.supplier_id}: {report.rows} rows in, {report.stations} stations"
+        f" ({report.added} added, {report.changed} changed, {report.unchanged} unchanged, {report.removed} removed),"
+        f" {report.quarantined} quarantined, {report.seconds:.1f} s"
+    )
+    if report.vanished:
+        click.echo(f"{report.vanished} stations were missing from the list; too many to be believed, nothing removed")
+
+
+@commands.command()
+@click.argument("supplier", required=False)
+@with_settings
+def sync(bootstrap: Any, settings: Any, supplier: str | None) -> None:
+    """Pull stations, states and prices from all live suppliers, or from one."""
+    from adapters.suppliers import open_suppliers
+    from core.clock import SystemClock
+    from core.ports import PublishesTariffs, ReportsStatus
+
+    sources = open_suppliers(settings.suppliers, SystemClock())
+    if supplier is not None and supplier not in sources:
+        raise click.ClickException(f"no supplier {supplier}; there are: {', '.join(sources) or 'none'}")
+    _, catalogue = bootstrap.command_services(settings)
+    with _sandbox_for(settings):
+        for supplier_id, source in sources.items():
+            if supplier in (None, supplier_id):
+                with _progress() as progress:
+                    _print_report(catalogue.load(source, doubt_shrinking=True, progress=progress), False)
+                if isinstance(source, PublishesTariffs):
+                    click.echo(f"{supplier_id}: prices of {catalogue.pull_prices(source)} stations")
+                if isinstance(source, ReportsStatus):
+                    click.echo(f"{supplier_id}: states of {catalogue.pull_statuses(source)} stations")
+
+
+@contextmanager
+def _sandbox_for(settings: Any) -> Iterator[None]:
+    """The sandbox supplier for the length of a command, when no `make run` has it up."""
+    from adapters.sandbox import answers
+    from jobs import supervisor
+
+    port = settings.sandbox_port
+    wanted = any(one.kind == "sandbox" and f":{port}" in one.config.base_url for one in settings.suppliers)
+    if not wanted or answers(port, within_s=0.0):
+        yield
+        return
+    data_dir = settings.home / "sandbox"
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        supervisor.python("adapters.sandbox", "--port", str(port), "--data-dir", str(data_dir)),
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": _python_path(importlib.import_module("bootstrap"))},
+    )
+    try:
+        answers(port, within_s=20.0)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@commands.command()
+@click.argument("supplier", required=False)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True)
+@with_settings
+def quarantine(bootstrap: Any, settings: Any, supplier: str | None, limit: int, as_json: bool) -> None:
+    """List what suppliers and files sent that we refuse to use, with the reason."""
+    with bootstrap.open_database(settings).read() as unit:
+        rows = unit.catalogue.quarantined(supplier, limit)
+    for row in rows:
+        if as_json:
+            values = {name: getattr(row, name) for name in row.__slots__}
+            click.echo(json.dumps(values, default=lambda moment: moment.isoformat(), ensure_ascii=False))
+        else:
+            seen = row.last_seen_at.strftime("%Y-%m-%d %H:%M")
+            detail = f" ({row.detail})" if row.detail else ""
+            click.echo(f"{seen}  {row.supplier_id}  {row.external_id or '-'}  {row.reason}{detail}  ×{row.times}")
+            click.echo(f"    {' '.join(row.raw.split())[: _width() - 4]}")
+    if not rows and not as_json:
+        click.echo("Nothing is in quarantine.")
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns, 40)
+
+
+if __name__ == "__main__":
+    main()

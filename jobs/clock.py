@@ -1,0 +1,106 @@
+"""Periodic work: at each slot of a schedule, whoever of all clocks is first rings for the job.
+
+The database decides who is first, so that two clocks do no harm (RQ's own cron has no such rule and runs every
+interval job again at each start). At a start the current slot is rung for at once. Without Redis the clock does
+the jobs itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+
+from core.ports import PublishesTariffs, ReportsStatus
+from core.services import Services
+from jobs import context
+from jobs.names import JOBS
+
+BEAT_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A job rung for every `every_s` seconds, with these ids in front of the moment of the ring."""
+
+    job: str
+    every_s: int
+    ids: tuple[str, ...] = ()
+    dated: bool = True  # the job wants the moment as its last argument
+
+
+def schedules(services: Services) -> list[Schedule]:
+    """What there is to do: a few pulls for each live supplier, in the order a first start needs them."""
+    pulls: list[Schedule] = []
+    for supplier_id, source in services.suppliers.items():
+        pulls.append(Schedule("pull_catalogue", 60, (supplier_id,)))
+        if isinstance(source, ReportsStatus):
+            pulls.append(Schedule("pull_statuses", 60, (supplier_id,)))
+        if isinstance(source, PublishesTariffs):
+            pulls.append(Schedule("pull_prices", 900, (supplier_id,)))
+    return [*pulls, Schedule("clean_up", 3600, dated=False)]
+
+
+def beat(services: Services, plan: Iterable[Schedule]) -> int:
+    """Ring for everything whose slot has come and is not taken; returns how many were rung for."""
+    now = services.clock.now()
+    rung = 0
+    for one in plan:
+        moment = int(now.timestamp())
+        with services.database.write() as unit:
+            mine = unit.ticks.take(_name(one), str(moment // one.every_s), now)
+        if mine:
+            ids = (*one.ids, str(moment)) if one.dated else one.ids
+            if not services.queue.enqueue(one.job, *ids):
+                _do_here(one.job, ids)
+            rung += 1
+    return rung
+
+
+def _do_here(job: str, ids: tuple[str, ...]) -> None:
+    """Redis is away: the clock does the work itself, so that nothing goes stale."""
+    module, _, name = JOBS[job].rpartition(".")
+    getattr(import_module(module), name)(*ids)
+
+
+def run(services: Services, stop: threading.Event) -> None:
+    """Beat once a second until told to stop. Outlives a database or Redis that goes away and comes back."""
+    plan = schedules(services)
+    taken: dict[str, int] = {}
+    log.info("clock started", extra={"schedules": len(plan)})
+    while not stop.is_set():
+        moment = int(services.clock.now().timestamp())
+        due = [one for one in plan if taken.get(_name(one)) != moment // one.every_s]
+        try:
+            beat(services, due)
+        except Exception:
+            log.exception("the clock missed a beat")
+        else:
+            taken.update({_name(one): moment // one.every_s for one in due})
+        stop.wait(BEAT_S)
+
+
+def _name(one: Schedule) -> str:
+    return "-".join((one.job, *one.ids))
+
+
+def main() -> None:
+    import bootstrap
+
+    settings = bootstrap.settings_from_env()
+    bootstrap.set_up_logging(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    services = bootstrap.build_services(settings)
+    context.use(services)
+    run(services, stop)
+
+
+if __name__ == "__main__":
+    main()

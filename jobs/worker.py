@@ -1,0 +1,41 @@
+"""The worker: one RQ worker process for one queue, jobs as JSON, no pickle.
+
+One queue, because a worker that listens on two can lose jobs when it is killed (measured on rq 3.0). SimpleWorker,
+because our jobs are short, bounded by their timeouts, and a fork would inherit open database connections.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from jobs import context
+from jobs.names import QUEUE
+
+log = logging.getLogger(__name__)
+
+
+def work(redis: Redis) -> None:
+    """Work until SIGTERM or SIGINT; the job at hand is finished first."""
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    worker = SimpleWorker(
+        [queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60, log_job_description=False
+    )
+    log.info("worker started")
+    worker.work(with_scheduler=False, logging_level="WARNING")
+
+
+def main() -> None:
+    import bootstrap
+
+    settings = bootstrap.settings_from_env()
+    bootstrap.set_up_logging(settings)
+    context.use(bootstrap.build_services(settings))
+    work(bootstrap.blocking_redis(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""A small world for tests: the real services over a database in a temporary folder, and a clock we set.
+
+world = make_world(tmp_path)
+world.station("Lotus Road", 22.5410, 114.0580, price="1.20", free=3, guns=5)
+found = world.services.finder.near(world.here, Wishes())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from core.errors import TooMany
+from core.geo import Point
+from core.opening import ALWAYS, OpeningHours
+from core.ports import ListsStations
+from core.services import Services
+from core.services.accounts import AccountService
+from core.services.catalogue import CatalogueService
+from core.services.finder import StationFinder
+from core.services.inbox import Inbox
+from core.station import (
+    Connector,
+    ConnectorRef,
+    ConnectorStatus,
+    NoPrice,
+    Parking,
+    Plug,
+    Rejected,
+    Station,
+    Supplier,
+    station_key,
+)
+from core.tariff import Tariff, flat_tariff, time_of_use_tariff
+from storage.engine import open_engine
+from storage.index import InMemoryStationIndex
+from storage.migrate import upgrade
+from storage.redis_stream import NoChangeStream
+from storage.unit_of_work import SqlDatabase
+
+HERE = Point(22.5410, 114.0580)
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # a Monday, noon in Shenzhen
+SUPPLIER = Supplier("test", "test", "Testing Power", attribution="Testing Power, open data")
+
+
+class SetClock:
+    """A clock that stands until a test moves it."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, **delta: float) -> None:
+        self.time += timedelta(**delta)
+
+
+class NoQueue:
+    """Redis is away: nobody hears the bell."""
+
+    def enqueue(self, job: str, *ids: str) -> bool:
+        return False
+
+    def ping(self) -> None:
+        raise ConnectionError("no Redis here")
+
+
+class CountingLimiter:
+    """Lets `most` requests of each person through, then refuses."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.most = most
+        self.seen: dict[tuple[str, str], int] = {}
+
+    def hit(self, bucket: str, who: str) -> None:
+        count = self.seen[bucket, who] = self.seen.get((bucket, who), 0) + 1
+        if count > self.most:
+            raise TooMany(retry_after_s=7)
+
+
+@dataclass
+class Listed:
+    """A supplier whose list is what the test says."""
+
+    items: list[Station | Rejected]
+    supplier: Supplier = SUPPLIER
+    price_lists: dict[str, Tariff] = field(default_factory=dict)
+
+    def stations(self) -> Iterator[Station | Rejected]:
+        yield from self.items
+
+    def tariffs(self) -> dict[str, Tariff]:
+        return self.price_lists
+
+
+@dataclass
+class World:
+    services: Services
+    clock: SetClock
+    limiter: CountingLimiter
+    source: Listed
+    here: Point = HERE
+
+    def station(
+        self,
+        name: str,
+        lat: float,
+        lng: float,
+        *,
+        price: str | None = None,
+        service: str = "0",
+        evening: str | None = None,
+        currency: str = "CNY",
+        free: int | None = None,
+        guns: int = 4,
+        power: str = "120",
+        plug: Plug = Plug.GBT_DC,
+        operator: str = "Lotus",
+        parking: Parking | None = None,
+        hours: OpeningHours = ALWAYS,
+        price_text: str = "",
+    ) -> Station:
+        """Put a station into the catalogue. `evening` is the energy price from 20:00 to 08:00."""
+        tariff = _tariff(price, service, evening, currency)
+        connectors = tuple(
+            Connector(
+                ref=ConnectorRef("TEST12345", f"{name}-{n}"),
+                plug=plug,
+                power_kw=Decimal(power),
+                label=f"{n + 1:02d}",
+                status=ConnectorStatus.UNKNOWN
+                if free is None
+                else ConnectorStatus.FREE
+                if n < free
+                else ConnectorStatus.CHARGING,
+                status_at=None if free is None else self.clock.now(),
+                tariff_id=tariff.id if tariff else None,
+                price_seen_at=self.clock.now() if tariff else None,
+                no_price=None if tariff else NoPrice.TEXT_ONLY if price_text else NoPrice.NOT_PUBLISHED,
+            )
+            for n in range(guns)
+        )
+        station = Station(
+            id=station_key(self.source.supplier.id, name),
+            supplier_id=self.source.supplier.id,
+            external_id=name,
+            name=name,
+            point=Point(lat, lng),
+            connectors=connectors,
+            operator_id=operator,
+            operator_name=operator,
+            address=f"1 {name}, Futian",
+            country="CN",
+            time_zone="Asia/Shanghai",
+            hours=hours,
+            parking=parking or Parking(),
+            price_text=price_text,
+        )
+        self.source.items = [one for one in self.source.items if getattr(one, "id", None) != station.id] + [station]
+        if tariff:
+            self.source.price_lists[tariff.id] = tariff
+        self.load(self.source)
+        return station
+
+    def load(self, source: ListsStations) -> None:
+        self.services.catalogue.load(source, doubt_shrinking=False)
+        self.services.index.refresh()
+
+
+def _tariff(price: str | None, service: str, evening: str | None, currency: str) -> Tariff | None:
+    if price is None:
+        return None
+    if evening is None and service == "0":
+        return flat_tariff(currency, Decimal(price))
+    fee = Decimal(service)
+    day = (time(8), Decimal(price), fee)
+    night = (time(20), Decimal(evening or price), fee)
+    return time_of_use_tariff(currency, "Asia/Shanghai", (day, night))
+
+
+def make_world(folder: Path, *, database_url: str = "", public_url: str = "https://kilowatch.example") -> World:
+    """A world of its own under `folder`."""
+    url = database_url or f"sqlite:///{folder / 'kilowatch.sqlite3'}"
+    upgrade(url)
+    clock = SetClock()
+    database = SqlDatabase(open_engine(url))
+    index = InMemoryStationIndex(database, clock)
+    index.refresh()
+
+    def suppliers() -> list:
+        with database.read() as unit:
+            return unit.catalogue.suppliers()
+
+    limiter = CountingLimiter()
+    services = Services(
+        clock=clock,
+        database=database,
+        index=index,
+        finder=StationFinder(index, suppliers, clock),
+        accounts=AccountService(database, clock),
+        inbox=Inbox(database, clock),
+        catalogue=CatalogueService(database, NoChangeStream(), clock),
+        limiter=limiter,
+        queue=NoQueue(),
+        suppliers={},
+        public_url=public_url,
+    )
+    return World(services, clock, limiter, Listed([]))
