@@ -1,0 +1,110 @@
+"""A T/CEC 102 partner behind the ports of core: what the catalogue, status and price jobs talk to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from adapters.cec import messages
+from adapters.cec.client import MOST_STATIONS_A_CALL, CecClient, CecRefused
+from adapters.cec.config import CecConfig
+from core.errors import SupplierUnavailable
+from core.ports import Clock
+from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
+from core.tariff import Tariff
+
+Answer = TypeVar("Answer")
+
+_AT_ONCE = 4  # calls to one partner (its bulkhead)
+_GIVE_UP_AFTER = 5  # calls without an answer, one after the other
+_LONGEST_PULL_S = 900.0
+
+
+class CecSupplier:
+    """One partner. Lists stations, reports statuses, publishes tariffs; see `adapters/README.md`."""
+
+    def __init__(self, config: CecConfig, clock: Clock) -> None:
+        self.supplier = Supplier(
+            id=config.supplier_id,
+            kind="cec",
+            name=config.name,
+            licence=config.licence,
+            attribution=config.attribution,
+            url=config.base_url,
+            datum=config.datum,
+        )
+        self._config, self._clock = config, clock
+        self._client = CecClient(config, clock)
+
+    def ping(self) -> None:
+        """Log in if need be, and read one station."""
+        self._client.stations_page(1, 1)
+
+    def stations(self) -> Iterator[Station | Rejected]:
+        for row in self._client.query_stations_info():
+            yield from messages.read_station(row, self._config)
+
+    def statuses(self, external_ids: Sequence[str]) -> Iterator[StatusReport | Rejected]:
+        batches = [
+            external_ids[n : n + MOST_STATIONS_A_CALL] for n in range(0, len(external_ids), MOST_STATIONS_A_CALL)
+        ]
+        calls = (partial(self._statuses, batch) for batch in batches)
+        for answer in self._answers("query_station_status", calls):
+            yield from answer
+
+    def prices(self, refs: Sequence[ConnectorRef]) -> Iterator[tuple[ConnectorRef, Tariff] | Rejected]:
+        """Asked gun by gun: the guns of one station can have different tariffs."""
+        for answer in self._answers("query_equip_business_policy", (partial(self._price, ref) for ref in refs)):
+            if answer is not None:
+                yield answer
+
+    def _statuses(self, station_ids: Sequence[str]) -> list[StatusReport | Rejected]:
+        # Statuses carry no time of their own: what we hear was true no earlier than when we asked.
+        asked_at = self._clock.now()
+        try:
+            rows = self._client.query_station_status(station_ids)
+        except CecRefused as refusal:
+            return [Rejected(one, "refused", refusal.detail) for one in station_ids]
+        return [report for row in rows for report in messages.read_station_status(row, self._config, asked_at)]
+
+    def _price(self, ref: ConnectorRef) -> tuple[ConnectorRef, Tariff] | Rejected | None:
+        try:
+            answer = self._client.query_equip_business_policy(ref.connector_id)
+        except CecRefused as refusal:
+            return Rejected(ref.connector_id, "refused", refusal.detail)
+        return messages.read_policy(answer, ref, self._config)
+
+    def _answers(self, asked: str, calls: Iterator[Callable[[], Answer]]) -> Iterator[Answer]:
+        """The answers to many calls, a few at once, as they come.
+
+        One call without an answer does not stop the others, but the pull then ends in SupplierUnavailable;
+        several in a row, or too long a pull, end it at once.
+        """
+        deadline = time.monotonic() + _LONGEST_PULL_S
+        silent, last_error = 0, None
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"cec-{self.supplier.id}")
+        try:
+            waiting: set[Future[Answer]] = {pool.submit(call) for call in islice(calls, _AT_ONCE)}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                waiting |= {pool.submit(call) for call in islice(calls, len(done))}
+                for future in done:
+                    try:
+                        answer = future.result()
+                    except SupplierUnavailable as error:
+                        silent, last_error = silent + 1, error
+                        if silent >= _GIVE_UP_AFTER:
+                            raise
+                    else:
+                        silent = 0
+                        yield answer
+                if time.monotonic() > deadline:
+                    raise SupplierUnavailable(self._config.name, asked, f"took longer than {_LONGEST_PULL_S:.0f} s")
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        if last_error is not None:
+            raise last_error

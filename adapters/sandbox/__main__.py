@@ -1,0 +1,57 @@
+"""`python -m adapters.sandbox --port N --data-dir DIR`: the sandbox operator's server, on loopback only.
+
+Ready as soon as GET /healthz answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from adapters.sandbox import city
+from adapters.sandbox.books import Books
+from adapters.sandbox.operator import Operator
+from adapters.sandbox.server import create_app
+from core.clock import SystemClock
+
+# One process, because the levers and tokens live in its memory. Silent requests each hold a thread.
+_THREADS = 32
+
+
+class SandboxServer(BaseApplication):  # type: ignore[misc]
+    def __init__(self, port: int, data_dir: Path, seed: int) -> None:
+        self._port, self._data_dir, self._seed = port, data_dir, seed
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": f"127.0.0.1:{self._port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": _THREADS,
+            "keepalive": 30,
+            "graceful_timeout": 1,
+            "loglevel": "warning",
+            "proc_name": "kilowatch-sandbox",
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(Operator(city.build(self._seed), Books(self._data_dir / "books.sqlite"), SystemClock().now))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m adapters.sandbox", description="The sandbox operator's server.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=city.SEED)
+    given = parser.parse_args()
+    SandboxServer(given.port, given.data_dir, given.seed).run()
+
+
+if __name__ == "__main__":
+    main()

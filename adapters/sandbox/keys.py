@@ -1,0 +1,11 @@
+"""The sandbox operator's ids and keys: fixed, public, worth nothing. FOR THE SANDBOX ONLY, never for a partner.
+
+They are printed here so that a fresh clone works without a secret. The sandbox listens on loopback.
+"""
+
+OPERATOR_ID = "SANDBOX01"  # the pretend operator
+CUSTOMER_ID = "KILOWATCH"  # us, as its customer
+OPERATOR_SECRET = "sandbox-only-operator-secret"  # noqa: S105
+DATA_SECRET = "sandbox-only-aes"  # noqa: S105
+DATA_SECRET_IV = "sandbox-only--iv"  # noqa: S105
+SIG_SECRET = "sandbox-only-sig"  # noqa: S105
