@@ -267,7 +267,9 @@ def rank(offers: Sequence[Offer], sort: Sort) -> list[Offer]:
     if not ordered:
         return []
     nearest = min(ordered, key=lambda one: (one.distance_m, one.station.id))
-    return [_with_reason(one, nearest, alone=len(ordered) == 1) for one in ordered]
+    best = min(ordered, key=lambda one: (*_key(one, Sort.RECOMMENDED, main), one.distance_m, one.station.id))
+    alone = len(ordered) == 1
+    return [replace(one, reason=_reason(one, nearest, best, alone)) for one in ordered]
 
 
 def main_currency(offers: Sequence[Offer]) -> str | None:
@@ -297,15 +299,11 @@ def _band(one: Offer, main: str | None) -> int:
     return 0 if one.currency == main else 1
 
 
-def _with_reason(one: Offer, nearest: Offer, *, alone: bool) -> Offer:
-    return replace(one, reason=_reason(one, nearest, alone))
-
-
-def _reason(one: Offer, nearest: Offer, alone: bool) -> Reason:
+def _reason(one: Offer, nearest: Offer, best: Offer, alone: bool) -> Reason:
     if alone:
         return Reason(ReasonKind.ONLY)
     if one is nearest:
-        return Reason(ReasonKind.BEST_AND_NEAREST if one.quote else ReasonKind.NEAREST)
+        return Reason(ReasonKind.BEST_AND_NEAREST if one is best and one.quote else ReasonKind.NEAREST)
     if nearest.guns.free == 0 and (one.guns.free or 0) > 0:
         return Reason(ReasonKind.FREE)
     if one.quote is None:

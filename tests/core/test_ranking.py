@@ -183,6 +183,12 @@ def test_reason_of_the_first(offers: list[Offer], kind: ReasonKind) -> None:
     assert rank(offers, Sort.RECOMMENDED)[0].reason.kind is kind
 
 
+def test_the_nearest_is_not_called_the_best_when_it_is_not() -> None:
+    for sort in Sort:
+        ranked = {one.station.id: one for one in rank([at("near", 1, "1.60"), at("cheap", 2, "0.90")], sort)}
+        assert ranked["near"].reason.kind is ReasonKind.NEAREST
+
+
 def test_faster_is_said_only_where_it_is_true() -> None:
     ranked = rank([at("near", 1, "1.20", power="7"), at("fast", 1.1, "1.20")], Sort.POWER)
     assert ranked[0].reason.kind is ReasonKind.FASTER

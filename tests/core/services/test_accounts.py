@@ -1,0 +1,83 @@
+"""Accounts and consent: registered once, asked once, nothing kept without a yes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.user import Channel, ConsentPurpose, Identity
+from tests.world import HERE, World, make_world
+
+LIN = Identity(Channel.TELEGRAM, "1001")
+HISTORY = ConsentPurpose.POSITION_HISTORY
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+def kept_searches(world: World) -> int:
+    """All there is: forgetting everything says how many there were."""
+    with world.services.database.write() as unit:
+        return unit.users.forget_searches(world.clock.now().replace(year=2100))
+
+
+def test_the_first_message_registers_and_the_second_does_not(world: World) -> None:
+    first = world.services.accounts.greet(LIN, "zh-CN")
+    again = world.services.accounts.greet(LIN, "en")
+    assert (first.new, again.new) == (True, False)
+    assert first.user == again.user
+    assert again.user.language == "zh-CN"
+
+
+def test_what_a_driver_tells_is_kept(world: World) -> None:
+    user = world.services.accounts.greet(LIN, "en").user
+    world.services.accounts.change(
+        user.id, lambda one: replace(one, energy_kwh=Decimal(45), asked=frozenset({"kwh"}))
+    )
+    again = world.services.accounts.greet(LIN, "en").user
+    assert (again.energy_kwh, again.asked) == (Decimal(45), frozenset({"kwh"}))
+
+
+def test_who_blocked_us_is_reachable_again_when_they_write(world: World) -> None:
+    world.services.accounts.greet(LIN, "en")
+    world.services.accounts.unreachable(LIN)
+    with world.services.database.read() as unit:
+        blocked = unit.users.by_identity(LIN)
+    assert blocked is not None
+    assert not blocked.reachable
+    assert world.services.accounts.greet(LIN, "en").user.reachable
+
+
+def test_nothing_is_kept_without_consent(world: World) -> None:
+    user = world.services.accounts.greet(LIN, "en").user
+    world.services.accounts.searched(user.id, HERE)
+    assert kept_searches(world) == 0
+
+
+def test_with_consent_only_the_square_is_kept_and_withdrawing_deletes_it(world: World) -> None:
+    user = world.services.accounts.greet(LIN, "en").user
+    world.services.accounts.consent(user.id, HISTORY, granted=True)
+    world.services.accounts.searched(user.id, HERE)
+    assert world.services.accounts.has_consent(user.id, HISTORY)
+    world.services.accounts.consent(user.id, HISTORY, granted=False)
+    assert not world.services.accounts.has_consent(user.id, HISTORY)
+    assert kept_searches(world) == 0
+
+
+def test_a_kept_search_is_a_square_of_a_kilometre(world: World) -> None:
+    from sqlalchemy import text
+
+    user = world.services.accounts.greet(LIN, "en").user
+    world.services.accounts.consent(user.id, HISTORY, granted=True)
+    world.services.accounts.searched(user.id, HERE)
+    engine = world.services.database.engine  # type: ignore[attr-defined]  # what is on the disk is the point
+    with engine.connect() as db:
+        stored = str(db.execute(text("SELECT * FROM kept_searches")).all())
+    assert "22.54" in stored
+    assert "22.541" not in stored
+    assert "114.058" not in stored
