@@ -1,0 +1,106 @@
+"""Is this process fit to answer, and how is it doing: /healthz, /readyz and /metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bots.miniapp.answers import json_answer
+from core.ports import SupplierState
+from core.services import Services
+
+log = logging.getLogger(__name__)
+
+
+def blueprint(services: Services, registry: CollectorRegistry) -> Blueprint:
+    health = Blueprint("health", __name__)
+    registry.register(Gauges(services))
+
+    @health.get("/healthz")
+    def healthz() -> Response:
+        return json_answer({"status": "alive"})
+
+    @health.get("/readyz")
+    def readyz() -> Response:
+        """200 only when a driver who asks now gets stations."""
+        missing = missing_for_service(services)
+        doc = {"status": "not ready" if missing else "ready", "missing": missing}
+        return json_answer(doc | {"stations": services.index.state().stations}, 503 if missing else 200)
+
+    @health.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return health
+
+
+def missing_for_service(services: Services) -> list[str]:
+    """What keeps this process from finding stations, one line each."""
+    state = services.index.state()
+    missing = []
+    if not state.ready:
+        missing.append("the station index is still loading")
+    elif not state.stations:
+        missing.append("the catalogue holds no stations: import some or wait for the first sync")
+    try:
+        services.database.ping()
+    except Exception:
+        log.exception("the database does not answer")
+        missing.append("the database does not answer")
+    return missing
+
+
+class Gauges(Collector):
+    """Figures read when Prometheus asks. Those from the database are left out while it is away."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        now = self.services.clock.now()
+        state = self.services.index.state()
+        yield _gauge("kilowatch_index_ready", "1 when the station index is loaded", int(state.ready))
+        yield _gauge("kilowatch_index_stations", "Stations that can be found", state.stations)
+        if state.refreshed_at:
+            age_s = (now - state.refreshed_at).total_seconds()
+            yield _gauge("kilowatch_index_age_seconds", "Since the index last took in changes", age_s)
+        try:
+            counts = self.services.inbox.counts()
+            with self.services.database.read() as unit:
+                suppliers = unit.catalogue.suppliers()
+        except Exception:
+            log.exception("no figures from the database")
+            yield _gauge("kilowatch_database_up", "1 when the database answers", 0)
+            return
+        yield _gauge("kilowatch_database_up", "1 when the database answers", 1)
+        inbox = GaugeMetricFamily("kilowatch_inbox_messages", "Messages kept", labels=("source", "state"))
+        for (source, kind), count in counts.items():
+            inbox.add_metric((source, str(kind)), count)
+        yield inbox
+        yield from _supplier_gauges(suppliers, now.timestamp())
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing, so that registering does not ask the database."""
+        return []
+
+
+def _supplier_gauges(suppliers: list[SupplierState], now_s: float) -> Iterator[GaugeMetricFamily]:
+    age = GaugeMetricFamily(
+        "kilowatch_supplier_success_age_seconds", "Since the last pull that succeeded", labels=("supplier", "asked")
+    )
+    stations = GaugeMetricFamily("kilowatch_supplier_stations", "Stations of the supplier", labels=("supplier",))
+    for state in suppliers:
+        stations.add_metric((state.supplier.id,), state.stations)
+        for asked, at in state.last_success_at.items():
+            age.add_metric((state.supplier.id, asked), now_s - at.timestamp())
+    yield age
+    yield stations
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

@@ -1,0 +1,154 @@
+"""The Flask application: the API, the list page, the callbacks of the chats, and how the process is doing.
+
+gunicorn 'web:application()'    or    python -m web
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask import Blueprint, Flask
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from bots.miniapp import api, guard, health, models, page
+from bots.miniapp.query import refusal
+from bots.miniapp.strings import page_strings
+from bots.miniapp.tiles import read_tiles
+from core.services import Services
+
+if TYPE_CHECKING:
+    from bootstrap import Settings
+
+THREADS = 8
+REQUEST_TIMEOUT_S = 30
+
+
+def create_app(
+    services: Services,
+    *,
+    map_tiles_url: str = "",
+    trusted_proxies: int = 0,
+    blueprints: Sequence[Blueprint] = (),
+) -> Flask:
+    """The application over these services. `blueprints` are the callbacks of the chats that are configured.
+
+    `trusted_proxies` says how many proxies in front of us set X-Forwarded-*; others could write what they like.
+    """
+    tiles = read_tiles(map_tiles_url)
+    app = OpenAPI(
+        "kilowatch",
+        info=Info(title="Kilowatch", version="1", description="Charging stations, ranked by what they really cost"),
+        doc_ui=False,
+        static_folder=None,
+        validation_error_status=400,
+        validation_error_model=models.Error,
+        validation_error_callback=_refuse,
+    )
+    registry = CollectorRegistry()
+    guard.observe(app, registry)
+    guard.protect(app, tiles)
+    app.register_api(api.blueprint(services))
+    app.register_blueprint(page.blueprint(services, tiles))
+    app.register_blueprint(health.blueprint(services, registry))
+    for one in blueprints:
+        app.register_blueprint(one)
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, trusted_proxies, trusted_proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    raise refusal(error) from None
+
+
+def application() -> Flask:
+    """The application of this process, from the environment. gunicorn calls it in its worker."""
+    import bootstrap
+
+    settings = bootstrap.settings_from_env()
+    bootstrap.set_up_logging(settings)
+    services = bootstrap.build_services(settings, follow=True)
+    app = create_app(
+        services,
+        map_tiles_url=settings.map_tiles_url,
+        trusted_proxies=settings.trusted_proxies,
+        blueprints=_chat_callbacks(settings, services),
+    )
+    _warm_up(app)
+    return app
+
+
+def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
+    """The callbacks of the chats that are configured. Imported here, so that the others cost nothing."""
+    found = []
+    if settings.telegram_mode == "webhook" and settings.telegram_bot_token:
+        from bots.telegram.webhook import telegram_webhook
+
+        found.append(telegram_webhook(services.inbox, settings.telegram_webhook_secret))
+    if settings.wechat_app_id:
+        from bots.wechat.client import WechatApi
+        from bots.wechat.config import WechatConfig
+        from bots.wechat.webhook import blueprint
+
+        config = WechatConfig(
+            app_id=settings.wechat_app_id,
+            token=settings.wechat_token,
+            aes_key=settings.wechat_aes_key,
+            app_secret=settings.wechat_app_secret,
+            api_base=settings.wechat_api_base,
+        )
+        found.append(blueprint(services, config, sender=WechatApi(config, services.clock)))
+    return found
+
+
+def _warm_up(app: Flask) -> None:
+    """Load wording and templates before the first person waits, then keep the collector away from all of it.
+
+    The station index is millions of objects that live as long as the process: walking them costs 100 ms a time.
+    """
+    page_strings()
+    app.test_client().get("/")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def main() -> None:
+    """One gunicorn process with threads on PORT, until it is told to stop."""
+    from gunicorn.app.base import BaseApplication
+
+    import bootstrap
+
+    settings = bootstrap.settings_from_env()
+    options = {
+        "bind": f"0.0.0.0:{settings.port}",
+        "worker_class": "gthread",
+        "workers": 1,
+        "threads": THREADS,
+        "timeout": REQUEST_TIMEOUT_S,
+        "graceful_timeout": 5,
+        "keepalive": 15,
+        "proc_name": "kilowatch-web",
+        "accesslog": None,
+        "control_socket_disable": True,
+    }
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return application()
+
+    Server().run()
+
+
+if __name__ == "__main__":
+    main()
