@@ -1,0 +1,242 @@
+"""Calls to WeChat's API: the menu, and speaking first.
+
+wechatpy makes them, fenced: its retry on a refused token recurses without end, its token fetch has no timeout and
+uses the call that revokes the token of everybody else, and its errors carry the URL with the token in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from wechatpy import WeChatClient
+from wechatpy.exceptions import WeChatClientException
+
+from bots.wechat.config import API_BASE, WechatConfig
+from core.errors import ChatUnreachable, SupplierUnavailable
+from core.ports import Clock
+
+TIMEOUT_S = (3.0, 8.0)  # connect, read
+# The platform renews in the last five minutes of a token's life, with both valid: ask from then on.
+RENEW_BEFORE = timedelta(minutes=5)
+# Forcing a new token is allowed 20 times a day.
+FORCE_EVERY = timedelta(minutes=30)
+TOKEN_REFUSED = frozenset({40001, 40014, 42001})
+# Final for this chat until the person writes again, or for this account altogether.
+UNREACHABLE = {
+    40003: "no such openid",
+    43004: "no longer follows",
+    45015: "outside the 48 hours after the last message",
+    45047: "the messages of this reply window are used up",
+    48001: "the account may not use custom/send",
+    48002: "the person refuses messages",
+    48004: "the interface is banned",
+    50002: "the account is limited",
+}
+_SECRET_IN_URL = re.compile(r"((?:access_token|secret|appsecret)=)[^&\s\"']+")
+
+
+class WechatApi:
+    """The official account's outgoing side. Safe from many threads; every call ends in bounded time and tries.
+
+    Raises SupplierUnavailable, and ChatUnreachable where a person cannot be reached. Neither carries the token.
+    """
+
+    def __init__(self, config: WechatConfig, clock: Clock, *, timeout_s: tuple[float, float] = TIMEOUT_S) -> None:
+        self._client = _Client(config, timeout_s)
+        self._tokens = _Tokens(self._client.fetch_stable_token, clock)
+        self._client.use(self._tokens)
+        hide_tokens_in_logs()
+
+    def ping(self) -> None:
+        """Whether the account's id and secret are taken."""
+        self._tokens.current()
+
+    def send_text(self, openid: str, text: str) -> None:
+        """Say something unasked, inside the reply window."""
+        try:
+            self._call("message/custom/send", lambda: self._client.message.send_text(openid, text))
+        except _Refusal as refusal:
+            if refusal.code in UNREACHABLE:
+                raise ChatUnreachable("wechat", openid, UNREACHABLE[refusal.code]) from None
+            raise refusal.unavailable from None
+
+    def menu(self) -> dict[str, Any] | None:
+        """The menu as it stands, or None without one."""
+        return self._plain_call("menu/get", self._client.menu.get)
+
+    def publish_menu(self, menu: dict[str, Any]) -> None:
+        self._plain_call("menu/create", lambda: self._client.menu.create(menu))
+
+    def _plain_call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+        try:
+            return self._call(asked, call)
+        except _Refusal as refusal:
+            raise refusal.unavailable from None
+
+    def _call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+        """Make a call; once more with another token when this one is refused. Raises _Refusal."""
+        token = self._tokens.current()
+        try:
+            return _once(asked, call)
+        except _Refusal as refusal:
+            if refusal.code not in TOKEN_REFUSED:
+                raise
+        self._tokens.renew(token)
+        return _once(asked, call)
+
+
+class _Refusal(Exception):
+    """The API answered with an errcode."""
+
+    def __init__(self, asked: str, code: int, message: str) -> None:
+        super().__init__(f"{asked}: {code}")
+        self.code = code
+        self.unavailable = SupplierUnavailable("WeChat", asked, f"{code} {_without_secrets(message)[:120]}".strip())
+
+
+def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+    """`from None` everywhere: the causes hold the URL, and the URL holds the token."""
+    try:
+        result = call()
+    except WeChatClientException as error:
+        if error.errcode is None:
+            status = getattr(error.response, "status_code", "no status")
+            raise SupplierUnavailable("WeChat", asked, f"HTTP {status}") from None
+        raise _Refusal(asked, int(error.errcode), str(error.errmsg)) from None
+    except (requests.RequestException, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise SupplierUnavailable("WeChat", asked, type(error).__name__) from None
+    if result is not None and not isinstance(result, dict):
+        raise SupplierUnavailable("WeChat", asked, "not a JSON object")
+    return result
+
+
+class _Client(WeChatClient):  # type: ignore[misc]
+    """wechatpy with our tokens, our address and no retries of its own."""
+
+    _tokens: _Tokens
+
+    def __init__(self, config: WechatConfig, timeout_s: tuple[float, float]) -> None:
+        super().__init__(config.app_id, config.app_secret, timeout=timeout_s, auto_retry=False)
+        self._http.trust_env = False
+        self._http.max_redirects = 0  # a redirect would take the token elsewhere
+        self._http.mount(f"{API_BASE}/", _Elsewhere(config.api_base, timeout_s))
+
+    def use(self, tokens: _Tokens) -> None:
+        self._tokens = tokens
+
+    @property
+    def access_token(self) -> str:
+        return self._tokens.current()
+
+    def fetch_access_token(self) -> None:
+        raise NotImplementedError("tokens come from stable_token")
+
+    def fetch_stable_token(self, force: bool) -> tuple[str, int]:
+        """A token and its seconds to live. Unlike `token`, this call leaves the tokens of others valid."""
+        wanted = {
+            "grant_type": "client_credential",
+            "appid": self.appid,
+            "secret": self.secret,
+            "force_refresh": force,
+        }
+
+        def call() -> dict[str, Any]:
+            response = self._http.post(f"{API_BASE}/cgi-bin/stable_token", json=wanted, timeout=self.timeout)
+            if not response.ok:
+                raise WeChatClientException(None, None, client=self, response=response)
+            doc = response.json()
+            if doc.get("errcode"):
+                raise WeChatClientException(int(doc["errcode"]), str(doc.get("errmsg", "")))
+            return {"token": str(doc["access_token"]), "expires_in": int(doc["expires_in"])}
+
+        try:
+            fetched = _once("stable_token", call)
+        except _Refusal as refusal:
+            raise refusal.unavailable from None
+        assert fetched is not None
+        return fetched["token"], fetched["expires_in"]
+
+
+class _Elsewhere(HTTPAdapter):
+    """Sends what is meant for api.weixin.qq.com to our configured address: wechatpy has that host in its code."""
+
+    def __init__(self, base_url: str, timeout_s: tuple[float, float]) -> None:
+        super().__init__()
+        self.base_url, self.timeout_s = base_url.rstrip("/"), timeout_s
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        request.url = f"{self.base_url}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.timeout_s
+        return super().send(request, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    renew_at: datetime
+
+
+class _Tokens:
+    """The access token of one process. One thread fetches while the others wait for it."""
+
+    def __init__(self, fetch: Callable[[bool], tuple[str, int]], clock: Clock) -> None:
+        self._fetch, self._clock = fetch, clock
+        self._token: _Token | None = None
+        self._forced_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> str:
+        with self._lock:
+            if self._token is None or self._clock.now() >= self._token.renew_at:
+                self._take(force=False)
+            assert self._token is not None
+            return self._token.value
+
+    def renew(self, refused: str) -> None:
+        """Get another token, unless another thread has done so since this one was refused."""
+        with self._lock:
+            if self._token is not None and self._token.value != refused:
+                return
+            if self._take(force=False) == refused and self._may_force():
+                self._forced_at = self._clock.now()
+                self._take(force=True)
+
+    def _may_force(self) -> bool:
+        return self._forced_at is None or self._clock.now() - self._forced_at >= FORCE_EVERY
+
+    def _take(self, *, force: bool) -> str:
+        value, expires_in_s = self._fetch(force)
+        life = max(timedelta(seconds=expires_in_s) - RENEW_BEFORE, timedelta(seconds=30))
+        self._token = _Token(value, self._clock.now() + life)
+        return value
+
+
+class _HideTokens(logging.Filter):
+    """urllib3 logs every address at DEBUG; WeChat wants the token in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _without_secrets(record.getMessage()), ()
+        return True
+
+
+_hide_tokens = _HideTokens()
+
+
+def hide_tokens_in_logs() -> None:
+    """Adding the same filter twice changes nothing."""
+    logging.getLogger("urllib3.connectionpool").addFilter(_hide_tokens)
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRET_IN_URL.sub(r"\1…", text)

@@ -1,0 +1,98 @@
+"""What a typed line or a menu click asks for, in both languages."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.wishes import Mode, Sort
+
+
+class Wish(StrEnum):
+    HELP = "help"
+    NEARBY = "nearby"
+    LIST = "list"
+    MORE = "more"
+    SORT = "sort"
+    NUMBER = "number"
+    MODE = "mode"
+    ENERGY = "energy"
+    CLEAR_FILTERS = "clear_filters"
+    SETTINGS = "settings"
+    LANGUAGE = "language"
+    PRIVACY = "privacy"
+    YES = "yes"
+    NO = "no"
+    STOP = "stop"
+    START = "start"
+    PLACE = "place"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A wish, and the value in it: the sort, the mode, the number, the place."""
+
+    wish: Wish
+    value: str = ""
+
+
+def _table(*rows: tuple[Wish, str, str]) -> dict[str, Words]:
+    return {word: Words(wish, value) for wish, value, words in rows for word in words.split("|")}
+
+
+_WORDS = _table(
+    (Wish.HELP, "", "帮助|help|?|/help|你好|您好|hi|hello|菜单|menu"),
+    (Wish.NEARBY, "", "附近|找桩|充电|充电桩|nearby|near|near me|find|附近充电桩"),
+    (Wish.LIST, "", "列表|最近列表|list"),
+    (Wish.MORE, "", "下一页|下页|更多|more|next|next page"),
+    (Wish.SORT, Sort.RECOMMENDED, "推荐|recommended|best"),
+    (Wish.SORT, Sort.PRICE, "价格|按价格|最便宜|price|cheapest"),
+    (Wish.SORT, Sort.DISTANCE, "距离|按距离|最近|distance|nearest"),
+    (Wish.SORT, Sort.FREE, "空闲|按空闲|free|free guns"),
+    (Wish.SORT, Sort.POWER, "功率|按功率|power|fastest"),
+    (Wish.MODE, Mode.CHEAP, "省钱|cheap"),
+    (Wish.MODE, Mode.BALANCED, "均衡|不赶|不赶时间|balanced|not in a hurry"),
+    (Wish.MODE, Mode.HURRY, "赶时间|赶|hurry|in a hurry"),
+    (Wish.CLEAR_FILTERS, "", "清除筛选|取消筛选|clear filters"),
+    (Wish.SETTINGS, "", "设置|我的|settings|/settings"),
+    (Wish.LANGUAGE, "", "语言|language|/language"),
+    (Wish.LANGUAGE, "zh-CN", "中文|chinese|简体中文"),
+    (Wish.LANGUAGE, "en", "英文|英语|english"),
+    (Wish.PRIVACY, "", "隐私|privacy|/privacy"),
+    (Wish.YES, "", "是|好|同意|yes|agree|ok"),
+    (Wish.NO, "", "否|不|不同意|撤回|no|disagree|withdraw"),
+    (Wish.STOP, "", "停止|退订|stop|/stop"),
+    (Wish.START, "", "开始|恢复|start|/start"),
+)
+# The keys of our menu's buttons (menu.py). Buttons of a menu from last month land on help.
+CLICKS = {
+    "find": Words(Wish.NEARBY),
+    "list": Words(Wish.LIST),
+    "settings": Words(Wish.SETTINGS),
+    "privacy": Words(Wish.PRIVACY),
+    "language": Words(Wish.LANGUAGE),
+    "help": Words(Wish.HELP),
+}
+_ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")
+_NUMBER = re.compile(r"[0-9]{1,3}")
+ROWS_MAX = 5
+
+
+def understand(text: str) -> Words:
+    """The wish in a typed line. Whatever is no command is a place."""
+    # NFKC: phones type ３ and ③, and full-width letters
+    line = " ".join(unicodedata.normalize("NFKC", text).split())
+    bare = line.casefold().strip("。.!,；;“”\"'")
+    if not bare:
+        return Words(Wish.HELP)
+    if known := _WORDS.get(bare):
+        return known
+    if energy := _ENERGY.fullmatch(bare):
+        return Words(Wish.ENERGY, energy[1])
+    if _NUMBER.fullmatch(bare):
+        # "3" opens a station; "40" answers "how many kWh?"
+        number = int(bare)
+        return Words(Wish.NUMBER if 1 <= number <= ROWS_MAX else Wish.ENERGY, str(number))
+    return Words(Wish.PLACE, line)
