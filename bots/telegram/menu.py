@@ -1,0 +1,35 @@
+"""The command menu beside the text field, in both languages. Set again only when it differs."""
+
+from __future__ import annotations
+
+import logging
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError
+from aiogram.types import BotCommand
+
+from bots.wording import N_, wording
+
+COMMANDS = {
+    "start": N_("Send a location, get a list"),
+    "settings": N_("My charge, mode, data"),
+    "language": N_("Language / 语言"),
+    "help": N_("How it works"),
+    "stop": N_("No unasked messages"),
+}
+# Telegram's language codes have two letters; without one it is the menu for everybody else.
+LANGUAGE_CODES = {None: "en", "zh": "zh-CN"}
+
+log = logging.getLogger(__name__)
+
+
+async def publish(bot: Bot) -> None:
+    """Never raises: the menu is a convenience, and the next start tries again."""
+    try:
+        for code, language in LANGUAGE_CODES.items():
+            say = wording(language)
+            wanted = [BotCommand(command=name, description=say(text)) for name, text in COMMANDS.items()]
+            if await bot.get_my_commands(language_code=code) != wanted:
+                await bot.set_my_commands(wanted, language_code=code)
+    except TelegramAPIError as error:
+        log.warning("the command menu was not published", extra={"error": type(error).__name__})
