@@ -23,9 +23,9 @@ from storage.users import SqlUsers
 class SqlUnitOfWork:
     """The repositories of one transaction. `changes` is for the station index, which lives in storage too."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, *, writes: bool) -> None:
         self.catalogue: CatalogueRepository = SqlCatalogue(db)
-        self.users: UserRepository = SqlUsers(db)
+        self.users: UserRepository = SqlUsers(db, locks=writes)
         self.inbox: InboxRepository = SqlInbox(db)
         self.ticks: TickRepository = SqlTicks(db)
         self.changes = SqlChanges(db)
@@ -47,13 +47,13 @@ class SqlDatabase:
     def read(self) -> Iterator[SqlUnitOfWork]:
         """A transaction that sees one moment. Writing in it is refused."""
         with translated_errors(), self._reading.begin() as db:
-            yield SqlUnitOfWork(db)
+            yield SqlUnitOfWork(db, writes=False)
 
     @contextmanager
     def write(self) -> Iterator[SqlUnitOfWork]:
         """A transaction that is committed on leaving, and rolled back by an exception."""
         with translated_errors(), self._writing.begin() as db:
-            yield SqlUnitOfWork(db)
+            yield SqlUnitOfWork(db, writes=True)
 
     def ping(self) -> None:
         """Raises StorageUnavailable with a reason when the database cannot be used."""

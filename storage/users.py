@@ -19,10 +19,14 @@ from storage.tables import consents, identities, kept_searches, users
 
 
 class SqlUsers:
-    """core.ports.UserRepository."""
+    """core.ports.UserRepository.
 
-    def __init__(self, db: Connection) -> None:
-        self.db = db
+    With `locks` a person who was read cannot be changed by others before the transaction ends, so that reading,
+    changing and saving loses nothing. SQLite locks everything anyway.
+    """
+
+    def __init__(self, db: Connection, *, locks: bool) -> None:
+        self.db, self.locks = db, locks
 
     def by_identity(self, identity: Identity) -> User | None:
         named = (identities.c.channel == identity.channel.value, identities.c.external_id == identity.external_id)
@@ -89,6 +93,8 @@ class SqlUsers:
         return self.db.execute(delete(kept_searches).where(kept_searches.c.searched_at < before)).rowcount
 
     def _one(self, statement: Select[Any]) -> User | None:
+        if self.locks:
+            statement = statement.with_for_update(of=users)
         row = self.db.execute(statement).first()
         return _user(row) if row is not None else None
 

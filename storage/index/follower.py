@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from core.ports import ChangeStream
+from core.ports import ChangeStream, Clock
 
 log = logging.getLogger(__name__)
 
-HEAL_EVERY_S = 5.0
+HEAL_EVERY = timedelta(seconds=5)
 # Without a stream the database is all there is, and changes still have to be seen within a second.
 HEAL_WITHOUT_STREAM_S = 0.5
 # How long one wait may keep `stop` waiting.
@@ -30,13 +30,13 @@ class Followed(Protocol):
 class IndexFollower:
     """One daemon thread, which also loads the index first. It never dies: what goes wrong is logged and retried."""
 
-    def __init__(self, index: Followed, stream: ChangeStream) -> None:
-        self.index, self.stream = index, stream
+    def __init__(self, index: Followed, stream: ChangeStream, clock: Clock) -> None:
+        self.index, self.stream, self.clock = index, stream, clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._position = ""
-        self._heal_at = 0.0
-        self._trouble = ""
+        self._healed_at: datetime | None = None  # None: now is the time
+        self._troubles: set[str] = set()
 
     def start(self) -> None:
         if self._thread is not None:
@@ -59,10 +59,9 @@ class IndexFollower:
 
     def _listen(self) -> bool:
         """Take in what the stream says. False when it is away; then the database is asked at once."""
-        left_s = self._heal_at - time.monotonic()
         try:
             # The first wait only fixes the position. The look into the database comes after it: no gap.
-            self._position, ids = self.stream.wait(self._position, timeout_s=min(max(left_s, 0.0), LONGEST_WAIT_S))
+            self._position, ids = self.stream.wait(self._position, timeout_s=LONGEST_WAIT_S)
             if ids:
                 self.index.apply(ids)
             return True
@@ -70,25 +69,28 @@ class IndexFollower:
             self._report(f"the change stream is away: {error}")
         except Exception as error:  # noqa: BLE001 - this thread must outlive everything
             self._report(f"changes were not taken in: {error!r}")
-        self._heal_at = 0.0
+        self._healed_at = None
         return False
 
     def _heal(self) -> bool:
         """Look into the database when it is time to; False when that failed."""
-        if time.monotonic() < self._heal_at:
+        now = self.clock.now()
+        # A clock that was put back must not put off the next look.
+        if self._healed_at is not None and timedelta(0) <= now - self._healed_at < HEAL_EVERY:
             return True
         try:
             self.index.refresh()
         except Exception as error:  # noqa: BLE001 - this thread must outlive everything
             self._report(f"the index was not refreshed: {error!r}")
             return False
-        self._heal_at = time.monotonic() + HEAL_EVERY_S
+        self._healed_at = now
         return True
 
     def _report(self, trouble: str) -> None:
-        """Log a change of state once, not twice a second."""
-        if trouble and trouble != self._trouble:
+        """Log each trouble once until all is well again, not twice a second."""
+        if trouble and trouble not in self._troubles:
             log.warning("station index: %s", trouble)
-        elif self._trouble and not trouble:
+            self._troubles.add(trouble)
+        elif self._troubles and not trouble:
             log.info("station index: follows the change stream again")
-        self._trouble = trouble
+            self._troubles.clear()

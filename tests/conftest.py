@@ -1,0 +1,69 @@
+"""Databases for all tests: each test that asks for one gets its own, empty and migrated, on both engines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from storage.engine import open_engine
+from storage.migrate import upgrade
+from storage.unit_of_work import SqlDatabase
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    try:
+        with postgres.running_server() as url:
+            yield url
+    except postgres.NoPostgres as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server: URL) -> Iterator[URL]:
+    url = postgres.create_database(postgres_server)
+    upgrade(url.render_as_string(hide_password=False))
+    yield url
+    postgres.drop_database(postgres_server, url)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "kilowatch.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database in a file."""
+    path = tmp_path / "kilowatch.sqlite3"
+    shutil.copy(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL, _postgres_template: URL) -> Iterator[str]:
+    """A migrated database on a real PostgreSQL server."""
+    url = postgres.create_database(postgres_server, str(_postgres_template.database))
+    yield url.render_as_string(hide_password=False)
+    postgres.drop_database(postgres_server, url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[SqlDatabase]:
+    """The storage of one test, once on each engine."""
+    database = SqlDatabase(open_engine(database_url))
+    yield database
+    database.close()
