@@ -98,6 +98,10 @@ class CecClient:
         day = self._clock.now().astimezone(CHINA).strftime("%y%m%d")
         return f"{self._config.our_operator_id}{day}{secrets.randbelow(10**12):012d}"
 
+    def log_in(self) -> None:
+        """Make sure of a token. The other interfaces do it by themselves."""
+        self._valid_token(refused=None)
+
     # --- one call -------------------------------------------------------------------------------------------
 
     def _call(self, interface: str, message: Mapping[str, Any], patience: Patience) -> Mapping[str, Any]:

@@ -264,7 +264,8 @@ def _price(row: Mapping[str, Any], name: str) -> Decimal:
 def _start(value: Any) -> time:
     """HHmmss as text, "07:00" as seen, or a number that lost its zeros (TELD: 000000 arrives as 0)."""
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    text = text.replace(":", "").ljust(6, "0") if ":" in text else text.zfill(6)
+    if text:  # nothing at all is no midnight
+        text = text.replace(":", "").ljust(6, "0") if ":" in text else text.zfill(6)
     if len(text) != 6 or not (text.isascii() and text.isdigit()):
         raise _Broken("bad_tariff", f"StartTime {value!r:.40}")
     try:

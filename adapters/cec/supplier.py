@@ -84,11 +84,15 @@ class CecSupplier:
         One call without an answer does not stop the others, but the pull then ends in SupplierUnavailable;
         several in a row, or too long a pull, end it at once.
         """
+        first = list(islice(calls, _AT_ONCE))
+        if not first:
+            return
+        self._client.log_in()  # before the pool: who cannot log in need not be asked five times
         deadline = time.monotonic() + _LONGEST_PULL_S
         silent, last_error = 0, None
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"cec-{self.supplier.id}")
         try:
-            waiting: set[Future[Answer]] = {pool.submit(call) for call in islice(calls, _AT_ONCE)}
+            waiting: set[Future[Answer]] = {pool.submit(call) for call in first}
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 waiting |= {pool.submit(call) for call in islice(calls, len(done))}

@@ -33,7 +33,7 @@ class SandboxServer(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "threads": _THREADS,
             "keepalive": 30,
-            "graceful_timeout": 1,
+            "graceful_timeout": 4,
             "loglevel": "warning",
             "proc_name": "kilowatch-sandbox",
         }
