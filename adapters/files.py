@@ -248,6 +248,8 @@ def _one_per_line(document: Document) -> bool:
     """Whether one of the first two lines is a whole object by itself, and not an envelope."""
     with document.text() as stream:
         heads = [stream.readline(document.limits.line_chars) for _ in range(2)]
+    if heads[0].lstrip().startswith("["):
+        return False  # the elements of an array may stand in lines of their own
     for line in heads:
         try:
             value = orjson.loads(line)

@@ -19,8 +19,9 @@ class BrokenJson(ValueError):
 class JsonScanner:
     """Takes JSON values off a stream, holding one value at a time."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._buffer, self._at, self._ended = stream, "", 0, False
+    def __init__(self, stream: TextIO, chunk_chars: int = CHUNK_CHARS) -> None:
+        self._stream, self._chunk_chars = stream, chunk_chars
+        self._buffer, self._at, self._ended = "", 0, False
         self._decode = json.JSONDecoder().raw_decode
 
     def peek(self) -> str:
@@ -71,15 +72,15 @@ class JsonScanner:
 
     def _fill(self) -> bool:
         # Reading as much again as is held keeps the work on a long value linear.
-        more = self._stream.read(max(CHUNK_CHARS, len(self._buffer) - self._at))
+        more = self._stream.read(max(self._chunk_chars, len(self._buffer) - self._at))
         self._ended = self._ended or not more
         self._buffer, self._at = self._buffer[self._at :] + more, 0
         return bool(more)
 
 
-def values(stream: TextIO) -> Iterator[Any]:
+def values(stream: TextIO, chunk_chars: int = CHUNK_CHARS) -> Iterator[Any]:
     """The elements of an array, of the `data` of an envelope, or the one object there is. Raises BrokenJson."""
-    scanner = JsonScanner(stream)
+    scanner = JsonScanner(stream, chunk_chars)
     if scanner.peek() == "[":
         yield from scanner.elements()
         return

@@ -44,8 +44,16 @@ class OcpiFileImporter(Importer):
         self._texts = []
         station = to_station(row.fields, external_id, source, self._price_of)
         yield replace(station, price_text="; ".join(dict.fromkeys(self._texts))[:500])
-        yield from self._refused
-        self._refused = []
+        yield from self._told()
+
+    def _stations(self) -> Iterator[Station | Rejected]:
+        yield from super()._stations()
+        yield from self._told()  # what came up beside a location that was itself refused
+
+    def _told(self) -> list[Rejected]:
+        """The tariffs refused since the last call."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def _price_of(self, party: str, ids: Sequence[str], country: str, time_zone: str) -> Price:
         asked = (party, tuple(ids), country, time_zone)
