@@ -24,10 +24,10 @@ def clean(value: object, limit: int = TEXT_CHARS) -> str:
     if value is None:
         return ""
     text = str(value)[: limit * 10]
-    if not text.isascii() or not text.isalnum():
-        text = html.unescape(_TAG.sub(" ", text))
+    if not text.isprintable() or "<" in text or "&" in text:
+        text = _TAG.sub(" ", html.unescape(text))
         text = "".join(" " if c in "\r\n\t" else c for c in text if c in "\r\n\t" or _kept(c))
-        text = " ".join(text.split())
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
