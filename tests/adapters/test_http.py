@@ -159,6 +159,18 @@ def test_chunks_that_dribble_are_cut_at_the_deadline(server: Misbehaving, http: 
     assert refused(http, ONCE).detail == "no answer in time"
 
 
+def test_what_was_waited_for_the_first_byte_is_not_waited_again(server: Misbehaving, http: SupplierHttp) -> None:
+    def late(sock: socket.socket, request: bytes, number: int) -> None:
+        server.wait(1.2)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
+        server.wait(30)
+
+    server.behave = late
+    started = time.monotonic()
+    assert refused(http, Patience(total_s=1.5, max_bytes=1000, tries=1)).detail == "no answer in time"
+    assert time.monotonic() - started < 2.5  # and not 1.2 + 1.5
+
+
 def test_a_huge_body_is_cut_at_the_limit(server: Misbehaving, http: SupplierHttp) -> None:
     sent = 0
 

@@ -275,6 +275,17 @@ class TestPulls:
             answers.extend(supplier.prices([ConnectorRef(PARTNER, f"G{number}") for number in range(30)]))
         assert len(answers) == 29
 
+    def test_failures_here_and_there_are_not_a_partner_that_is_away(
+        self, partner: Partner, supplier: CecSupplier
+    ) -> None:
+        partner.answers["query_equip_business_policy"] = lambda message: (
+            -1 if message["ConnectorID"].endswith("0") else {"SuccStat": 0, "PolicyInfos": [period("000000")]}
+        )
+        answers: list[Any] = []
+        with pytest.raises(SupplierUnavailable, match="Ret -1"):
+            answers.extend(supplier.prices([ConnectorRef(PARTNER, f"G{number}") for number in range(100)]))
+        assert len(answers) == 90
+
     def test_gives_up_on_a_partner_that_is_away(self, partner: Partner, supplier: CecSupplier) -> None:
         partner.answers["query_equip_business_policy"] = lambda message: 500
         with pytest.raises(SupplierUnavailable, match="Ret 500"):
