@@ -77,7 +77,7 @@ async def show_help(message: Message, visit: Visit) -> None:
 @router.message(Command("stop"))
 async def stop(message: Message, visit: Visit) -> None:
     await visit.change(lambda user: replace(user, stopped=True))
-    visit.live.end_all(visit.chat_id)
+    visit.live.leave(visit.chat_id)
     await visit.send(render.message(ours(
         visit.say("🔕 I send nothing unasked from now on. Searching still works; /start turns messages on again.")
     )))  # fmt: skip

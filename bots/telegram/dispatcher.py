@@ -17,7 +17,7 @@ from bots.telegram.crossing import Crossing
 from bots.telegram.live import LiveLocations
 from bots.telegram.markup import ours
 from bots.telegram.reception import receive, words_for_us
-from bots.telegram.updates import ALLOWED, chat_of
+from bots.telegram.updates import ALLOWED, chat_of, language_code_of
 from bots.telegram.visit import Visit, identity
 from bots.wording import Wording, phrases, wording
 from core.errors import UserError
@@ -48,7 +48,8 @@ async def apologise(services: Services, run_core: Crossing, bot: Bot, update: di
     chat_id = chat_of(update)
     if chat_id is None or int(chat_id) < 0:
         return
-    welcome = await run_core(services.accounts.greet, identity(int(chat_id)), "en")
+    language = language_for(language_code_of(update))
+    welcome = await run_core(services.accounts.greet, identity(int(chat_id)), language)
     sorry = phrases.trouble(wording(welcome.user.language))
     await chat.send(bot, int(chat_id), render.message(ours(sorry)))
 

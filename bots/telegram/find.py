@@ -51,10 +51,12 @@ async def location(message: Message, visit: Visit) -> None:
 
 @router.message(F.text & ~F.text.startswith("/"))
 async def typed(message: Message, visit: Visit) -> None:
+    if not visit.text.strip():
+        raise UserError("no_position")
     async with chat.busy(visit.bot, visit.chat_id):
         await visit.run_core(visit.services.limiter.hit, "places", str(visit.user.id))
         place = await visit.run_core(visit.services.finder.place, visit.text, visit.user.language)
-        await _answer(visit, place.point, render.place_note(place.name, visit.say))
+    await _answer(visit, place.point, render.place_note(place.name, visit.say))
 
 
 async def _answer(visit: Visit, point: Point, note: str) -> None:
@@ -64,13 +66,14 @@ async def _answer(visit: Visit, point: Point, note: str) -> None:
     await _afterwards(visit, point)
 
 
-async def _afterwards(visit: Visit, point: Point) -> None:
-    """What follows the list. It must not fail the update: the list would be sent a second time."""
+async def _afterwards(visit: Visit, point: Point | None) -> None:
+    """What follows the list. It must not fail the update: the list is out already."""
     try:
         if visit.private:
             await account.ask_next(visit)
-        await visit.run_core(visit.services.accounts.searched, visit.user.id, point)
-    except Exception as error:  # noqa: BLE001
+        if point is not None:
+            await visit.run_core(visit.services.accounts.searched, visit.user.id, point)
+    except Exception as error:  # noqa: BLE001 - trying the update again would send the list twice
         log.warning("the list was sent, what follows was not", extra={"error": type(error).__name__})
 
 
@@ -78,17 +81,13 @@ async def _afterwards(visit: Visit, point: Point) -> None:
 
 
 async def start_drive(visit: Visit, live_message_id: int, here: Point, live_period_s: int) -> None:
-    """Answer a live location once; `move` keeps that list up to date. The position is used and forgotten."""
+    """Answer a live location once; `moved` keeps that list up to date. The position is used and forgotten."""
     search = Search(here)
     found = await near(visit, search)
     sent = await visit.send(listing(visit, found, search, _live_note(visit)))
     drive = Drive(sent, search, until(visit.now, live_period_s))
     visit.live.begin(visit.chat_id, live_message_id, drive, visit.now)
-    if visit.private:
-        try:
-            await account.ask_next(visit)
-        except Exception as error:  # noqa: BLE001
-            log.warning("a question was not asked", extra={"error": type(error).__name__})
+    await _afterwards(visit, None)
 
 
 @router.edited_message(F.location)
@@ -101,13 +100,14 @@ async def moved(message: Message, bot: Bot, services: Services, run_core: Crossi
         return
     drive, here = live.get(chat_id, live_message_id, now), point_of(message.location)
     search = drive.moved_to(here) if drive else None
-    # Without a drive of ours the process has been restarted: the driver gets one new list, which then follows.
-    begun_before = drive is None and message.chat.type == PRIVATE
-    if not begun_before and (search is None or drive is None or drive.reading):
+    if drive is None and message.chat.type != PRIVATE:
+        return
+    if drive is not None and (search is None or drive.reading or drive.over):
         return
     try:
         visit = await receive(bot, message.from_user, message.chat, services=services, run_core=run_core, live=live)
         if drive is None or search is None:
+            # The process has been restarted meanwhile: one new list, which then follows.
             await start_drive(visit, live_message_id, here, message.location.live_period)
         else:
             await _follow(visit, live_message_id, search, drive)
@@ -122,7 +122,7 @@ async def _follow(visit: Visit, live_message_id: int, search: Search, drive: Dri
     if await chat.edit(visit.bot, visit.chat_id, drive.list_message_id, rendered):
         visit.live.shown(visit.chat_id, drive.list_message_id, search)
     else:
-        visit.live.end(visit.chat_id, live_message_id)
+        visit.live.leave(visit.chat_id)  # the driver has deleted the list
 
 
 def _live_note(visit: Visit) -> str:

@@ -21,6 +21,7 @@ class Drive:
     search: Search
     until: datetime
     reading: bool = False  # the driver has opened a card or a panel in the list: leave it alone
+    over: bool = False  # the driver wants no more of it, though the location is still shared
 
     def moved_to(self, point: Point) -> Search | None:
         """The search at the new place, or None while it is near the last one."""
@@ -34,12 +35,13 @@ class Drive:
 class LiveLocations:
     """The drives of this process, by (chat, message with the live location)."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_TRACKED) -> None:
+        self.most = most
         self._drives: dict[tuple[int, int], Drive] = {}
 
     def begin(self, chat_id: int, live_message_id: int, drive: Drive, now: datetime) -> None:
         self._drives = {key: kept for key, kept in self._drives.items() if kept.until > now}
-        while len(self._drives) >= MOST_TRACKED:
+        while len(self._drives) >= self.most:
             del self._drives[next(iter(self._drives))]
         self._drives[chat_id, live_message_id] = drive
 
@@ -53,8 +55,11 @@ class LiveLocations:
     def end(self, chat_id: int, live_message_id: int) -> None:
         self._drives.pop((chat_id, live_message_id), None)
 
-    def end_all(self, chat_id: int) -> None:
-        self._drives = {key: drive for key, drive in self._drives.items() if key[0] != chat_id}
+    def leave(self, chat_id: int) -> None:
+        """No more edits in this chat, whatever location is still shared there."""
+        for key, drive in self._drives.items():
+            if key[0] == chat_id:
+                self._drives[key] = replace(drive, over=True)
 
     def shown(self, chat_id: int, list_message_id: int, search: Search | None) -> None:
         """A button changed what a list message shows: another search, or (None) something that is being read."""

@@ -39,6 +39,17 @@ def chat_of(update: dict[str, Any]) -> str | None:
     return None
 
 
+def language_code_of(update: dict[str, Any]) -> str | None:
+    """The language of the sender's Telegram, as it says."""
+    for kind in ALLOWED:
+        event = update.get(kind)
+        sender = event.get("from") if isinstance(event, dict) else None
+        code = sender.get("language_code") if isinstance(sender, dict) else None
+        if isinstance(code, str):
+            return code
+    return None
+
+
 def _id(party: object) -> str | None:
     number = party.get("id") if isinstance(party, dict) else None
     return str(number) if type(number) is int and abs(number) < _MOST_ID else None

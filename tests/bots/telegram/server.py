@@ -156,7 +156,7 @@ class BotApi:
         self.changed = threading.Condition()
         self.pending: list[dict[str, Any]] = []
         self.confirmed = 0
-        self.commands: dict[str, Any] = {}
+        self.commands: dict[str, list[dict[str, Any]]] = {}
         self._ids = {"update": 1000, "message": 100, "callback": 1, "person": 5000}
         self._callbacks: dict[str, bool] = {}
         self._refuse: dict[str, list[Refused]] = {}
@@ -183,8 +183,7 @@ class BotApi:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for held in self._hold.values():
-            held.set()
+        self.release()
         self._http.shutdown()
         self._http.server_close()
 
@@ -208,9 +207,14 @@ class BotApi:
         """Answer the next call of this method with an error (429 with retry_after, 403 …)."""
         self._refuse.setdefault(method, []).append(Refused(code, words, parameters or None))
 
-    def hold(self, method: str) -> threading.Event:
-        """Let calls of this method hang until the event is set."""
-        return self._hold.setdefault(method, threading.Event())
+    def hold(self, method: str) -> None:
+        """Let calls of this method hang until `release`."""
+        self._hold[method] = threading.Event()
+
+    def release(self) -> None:
+        for held in self._hold.values():
+            held.set()
+        self._hold.clear()
 
     def made(self, method: str, **params: Any) -> list[Call]:
         return [c for c in self.calls if c.method == method and params.items() <= c.params.items()]
@@ -407,7 +411,7 @@ def _form(content_type: str, body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     if content_type.startswith("application/json"):
-        return json.loads(body)
+        return dict(json.loads(body))
     environ = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "CONTENT_TYPE": content_type}
     form = parse_form_data(environ | {"REQUEST_METHOD": "POST"})[1]
     if not form:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bots.telegram.buttons import Act, Search, pack
 from core.geo import Point
-from core.user import Channel, ConsentPurpose, Identity
+from core.station import station_key
+from core.user import Channel, ConsentPurpose, Identity, User
 from core.wishes import Mode
 from tests.bots.telegram.process import TelegramProcess, city
 from tests.bots.telegram.server import TOKEN, BotApi, Person, Shown
@@ -61,7 +65,7 @@ def list_for(who: Person, at: tuple[float, float] = HERE) -> Shown:
     """Send a location and wait for the list."""
     before = len(who.messages)
     who.sends_location(*at)
-    return who.api.wait(lambda: next((m for m in who.messages[before:] if "stations within" in m.text), None))
+    return who.api.wait(lambda: [m for m in who.messages[before:] if "stations within" in m.text])[0]
 
 
 def press(who: Person, shown: Shown, label: str) -> Shown:
@@ -71,42 +75,48 @@ def press(who: Person, shown: Shown, label: str) -> Shown:
     return shown
 
 
-def account(world: World, who: Person):
+def account(world: World, who: Person) -> User:
     with world.services.database.read() as unit:
-        return unit.users.by_identity(Identity(Channel.TELEGRAM, str(who.id)))
+        user = unit.users.by_identity(Identity(Channel.TELEGRAM, str(who.id)))
+    assert user is not None
+    return user
+
+
+def location_button(shown: Shown) -> dict[str, Any]:
+    assert shown.markup is not None
+    button: dict[str, Any] = shown.markup["keyboard"][0][0]
+    return button
 
 
 # --- arriving -------------------------------------------------------------------------------------------------
 
 
-def test_what_was_sent_while_the_bot_was_away_is_answered(telegram: BotApi, bot: TelegramProcess, early: Person):
+def test_what_was_sent_while_the_bot_was_away_is_answered(
+    telegram: BotApi, bot: TelegramProcess, early: Person
+) -> None:
     hello = telegram.wait(lambda: early.messages)[0]
     assert hello.text.count("\n") == 0
-    button = hello.markup["keyboard"][0][0]
-    assert button == {"text": "📍 Send my location", "request_location": True}
+    assert location_button(hello) == {"text": "📍 Send my location", "request_location": True}
     assert telegram.made("deleteWebhook")[0].params.get("drop_pending_updates") is not True
 
 
-def test_the_menu_speaks_both_languages(telegram: BotApi, bot: TelegramProcess):
-    menus = telegram.wait(lambda: telegram.commands if len(telegram.commands) == 2 else None)
+def test_the_menu_speaks_both_languages(telegram: BotApi, bot: TelegramProcess) -> None:
+    menus = telegram.wait(lambda: telegram.commands if len(telegram.commands) == 2 else {})
     assert [c["command"] for c in menus[""]] == ["start", "settings", "language", "help", "stop"]
     assert menus["zh"][3]["description"] == "使用方法"
 
 
-def test_start_registers_in_the_language_of_the_phone(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_start_registers_in_the_language_of_the_phone(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     wei = telegram.person("Wei", "zh-hans")
     wei.says("/start")
     assert "充电枪" in telegram.wait(lambda: wei.messages)[0].text
-    user = account(world, wei)
-    assert user is not None
-    assert user.language == "zh-CN"
+    assert account(world, wei).language == "zh-CN"
 
 
-def test_a_start_link_opens_its_station(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_a_start_link_opens_its_station(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
-    station = next(one for one in world.source.items if one.name == "Lotus Road")
-    lin.says(f"/start {station.id}")
-    hello, card = telegram.wait(lambda: lin.messages if len(lin.messages) == 2 else None)
+    lin.says(f"/start {station_key('test', 'Lotus Road')}")
+    hello, card = telegram.wait(lambda: lin.messages if len(lin.messages) == 2 else [])
     assert card.text.startswith("Lotus Road")
     lin.says("/start no_such_thing_any_more")
     assert telegram.wait(lambda: lin.messages[2:])[0].text == hello.text
@@ -115,7 +125,7 @@ def test_a_start_link_opens_its_station(telegram: BotApi, bot: TelegramProcess, 
 # --- the list -------------------------------------------------------------------------------------------------
 
 
-def test_a_location_becomes_a_list_with_everything_on_a_row(telegram: BotApi, bot: TelegramProcess):
+def test_a_location_becomes_a_list_with_everything_on_a_row(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin)
     assert shown.text.startswith("13 stations within 5 km · 30 kWh · Balanced")
@@ -127,7 +137,7 @@ def test_a_location_becomes_a_list_with_everything_on_a_row(telegram: BotApi, bo
     assert len(re.findall(r"^\d+\. ", shown.text, re.MULTILINE)) == 5
 
 
-def test_pages_sorts_and_modes_edit_the_one_message(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_pages_sorts_and_modes_edit_the_one_message(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin)
     first = shown.text
@@ -150,7 +160,7 @@ def test_pages_sorts_and_modes_edit_the_one_message(telegram: BotApi, bot: Teleg
     assert lists == [shown]
 
 
-def test_filters_are_toggled_and_explained(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_filters_are_toggled_and_explained(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin)
     press(lin, shown, "⚙️ Filters")
@@ -173,7 +183,7 @@ def test_filters_are_toggled_and_explained(telegram: BotApi, bot: TelegramProces
     assert "⚙️ Filters · 1" in shown.buttons
 
 
-def test_the_position_can_be_put_right(telegram: BotApi, bot: TelegramProcess):
+def test_the_position_can_be_put_right(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin)
     press(lin, shown, "📍 Position off?")
@@ -189,7 +199,7 @@ def test_the_position_can_be_put_right(telegram: BotApi, bot: TelegramProcess):
     assert "✓ Recommended" in shown.buttons
 
 
-def test_a_card_has_the_way_there(telegram: BotApi, bot: TelegramProcess):
+def test_a_card_has_the_way_there(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin)
     press(lin, shown, "Distance")
@@ -209,7 +219,7 @@ def test_a_card_has_the_way_there(telegram: BotApi, bot: TelegramProcess):
     assert "Lotus · 0 m" in shown.text
 
 
-def test_supplier_markup_is_only_text(telegram: BotApi, bot: TelegramProcess):
+def test_supplier_markup_is_only_text(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     shown = list_for(lin, (22.5380, 114.0560))
     press(lin, shown, "Distance")
@@ -229,13 +239,13 @@ def test_supplier_markup_is_only_text(telegram: BotApi, bot: TelegramProcess):
         ("/nonsense", "I do not know this command"),
     ],
 )
-def test_typed_words_get_a_clear_answer(telegram: BotApi, bot: TelegramProcess, text: str, answer: str):
+def test_typed_words_get_a_clear_answer(telegram: BotApi, bot: TelegramProcess, text: str, answer: str) -> None:
     lin = telegram.person("Lin")
     lin.says(text)
     assert answer in telegram.wait(lambda: lin.messages)[0].text
 
 
-def test_a_venue_is_a_place_and_a_sticker_is_not(telegram: BotApi, bot: TelegramProcess):
+def test_a_venue_is_a_place_and_a_sticker_is_not(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     place = {"latitude": HERE[0], "longitude": HERE[1]}
     lin.sends(venue={"location": place, "title": "City <Hall>", "address": "1 Road"}, location=place)
@@ -246,14 +256,14 @@ def test_a_venue_is_a_place_and_a_sticker_is_not(telegram: BotApi, bot: Telegram
     assert "I cannot read this yet" in telegram.wait(lambda: wei.messages)[0].text
 
 
-def test_a_coarse_position_is_said(telegram: BotApi, bot: TelegramProcess):
+def test_a_coarse_position_is_said(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     lin.sends_location(*HERE, accuracy=1200)
     assert "only to within 1.2 km" in telegram.wait(lambda: lin.messages)[0].text
 
 
 @pytest.mark.parametrize("data", ["0Lold", "find:22.5:114.0", "1Z", "1L", "1LAAAAAAAAA", "\x00", "1Sq", "🚗" * 16])
-def test_buttons_of_another_age_are_answered(telegram: BotApi, bot: TelegramProcess, data: str):
+def test_buttons_of_another_age_are_answered(telegram: BotApi, bot: TelegramProcess, data: str) -> None:
     lin = telegram.person("Lin")
     shown = Shown(999_999, lin.id, "from last year", None)
     number = lin.presses_data(shown, data)
@@ -262,7 +272,7 @@ def test_buttons_of_another_age_are_answered(telegram: BotApi, bot: TelegramProc
     assert answer["show_alert"] is True
 
 
-def test_a_button_of_a_message_that_is_gone_brings_a_new_one(telegram: BotApi, bot: TelegramProcess):
+def test_a_button_of_a_message_that_is_gone_brings_a_new_one(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     lin.presses_data(Shown(999_998, lin.id, "deleted", None), pack(Act.LIST, Search(Point(*HERE))))
     assert "13 stations" in telegram.wait(lambda: lin.messages)[0].text
@@ -271,10 +281,10 @@ def test_a_button_of_a_message_that_is_gone_brings_a_new_one(telegram: BotApi, b
 # --- the questions, settings and consent ------------------------------------------------------------------------
 
 
-def test_the_questions_come_once_after_the_first_list(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_the_questions_come_once_after_the_first_list(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     chen = telegram.person("Chen", "zh")
     chen.sends_location(*HERE)
-    shown, question = telegram.wait(lambda: chen.messages if len(chen.messages) == 2 else None)
+    shown, question = telegram.wait(lambda: chen.messages if len(chen.messages) == 2 else [])
     assert "个充电站" in shown.text
     assert "1 公里方格保留 30 天" in question.text
     history = ConsentPurpose.POSITION_HISTORY
@@ -285,7 +295,7 @@ def test_the_questions_come_once_after_the_first_list(telegram: BotApi, bot: Tel
     press(chen, question, "赶时间")
     assert question.text == "👍 已按 45 度、赶时间计算，可在 /settings 更改。"
     user = account(world, chen)
-    assert (user.energy_kwh, user.mode) == (45, Mode.HURRY)
+    assert (user.energy_kwh, user.mode) == (Decimal(45), Mode.HURRY)
     chen.sends_location(*HERE)
     again = telegram.wait(lambda: chen.messages[2:])[0]
     assert "45 度" in again.text
@@ -297,17 +307,17 @@ def test_the_questions_come_once_after_the_first_list(telegram: BotApi, bot: Tel
     assert "不保留" in settings.text
 
 
-def test_language_can_be_changed(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_language_can_be_changed(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     lin.says("/language")
     shown = telegram.wait(lambda: lin.messages)[0]
     press(lin, shown, "中文")
     assert shown.text.startswith("设置")
     assert account(world, lin).language == "zh-CN"
-    assert last(lin).markup["keyboard"][0][0]["text"] == "📍 发送我的位置"
+    assert location_button(last(lin))["text"] == "📍 发送我的位置"
 
 
-def test_stop_is_kept_until_start(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_stop_is_kept_until_start(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     lin.says("/stop")
     telegram.wait(lambda: lin.messages)
@@ -320,7 +330,7 @@ def test_stop_is_kept_until_start(telegram: BotApi, bot: TelegramProcess, world:
 # --- live locations ---------------------------------------------------------------------------------------------
 
 
-def test_a_live_location_edits_one_list_after_300_m(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_a_live_location_edits_one_list_after_300_m(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     live = lin.sends_location(*HERE, live_period=3600)
     shown = telegram.wait(lambda: lin.messages)[0]
@@ -341,10 +351,30 @@ def test_a_live_location_edits_one_list_after_300_m(telegram: BotApi, bot: Teleg
     assert len(telegram.made("sendMessage", chat_id=lin.id)) == 3  # the list, the question, the help
 
 
+def test_after_stop_a_shared_location_moves_nothing(telegram: BotApi, bot: TelegramProcess) -> None:
+    lin = telegram.person("Lin")
+    live = lin.sends_location(*HERE, live_period=3600)
+    shown = telegram.wait(lambda: lin.messages)[0]
+    lin.says("/stop")
+    lin.moves(live, HERE[0] + 0.0180, HERE[1])
+    lin.says("/help")
+    telegram.wait(lambda: lin.messages[-1].text.startswith("How it works"))
+    assert shown.edits == 0
+    assert len([m for m in lin.messages if "stations within" in m.text]) == 1
+
+
+def test_a_live_location_from_before_a_restart_gets_a_list_again(telegram: BotApi, bot: TelegramProcess) -> None:
+    lin = telegram.person("Lin")
+    lin.moves(77, *HERE)
+    shown = telegram.wait(lambda: lin.messages)[0]
+    lin.moves(77, HERE[0] + 0.0180, HERE[1])
+    telegram.wait(lambda: shown.edits == 1)
+
+
 # --- groups, blocks, limits -------------------------------------------------------------------------------------
 
 
-def test_a_group_is_answered_only_when_the_bot_is_meant(telegram: BotApi, bot: TelegramProcess):
+def test_a_group_is_answered_only_when_the_bot_is_meant(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin").in_group(-100_200)
     lin.says("/start")
     lin.says("/start@another_bot")
@@ -364,7 +394,9 @@ def test_a_group_is_answered_only_when_the_bot_is_meant(telegram: BotApi, bot: T
     assert "13 stations" in last(lin).text
 
 
-def test_who_blocks_the_bot_is_left_alone_until_they_return(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_who_blocks_the_bot_is_left_alone_until_they_return(
+    telegram: BotApi, bot: TelegramProcess, world: World
+) -> None:
     lin = telegram.person("Lin")
     lin.says("/start")
     telegram.wait(lambda: lin.messages)
@@ -374,15 +406,16 @@ def test_who_blocks_the_bot_is_left_alone_until_they_return(telegram: BotApi, bo
     telegram.wait(lambda: account(world, lin).reachable)
 
 
-def test_a_refused_send_marks_the_chat(telegram: BotApi, bot: TelegramProcess, world: World):
+def test_a_refused_send_marks_the_chat(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
     lin = telegram.person("Lin")
     telegram.blocked.add(lin.id)
     lin.says("/help")
-    telegram.wait(lambda: account(world, lin) and not account(world, lin).reachable)
+    telegram.wait(lambda: telegram.made("sendMessage", chat_id=lin.id))
+    telegram.wait(lambda: not account(world, lin).reachable)
     assert len(telegram.made("sendMessage", chat_id=lin.id)) == 1
 
 
-def test_a_429_is_obeyed(telegram: BotApi, bot: TelegramProcess):
+def test_a_429_is_obeyed(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     telegram.refuse_next("sendMessage", 429, "Too Many Requests: retry after 1", retry_after=1)
     lin.says("/help")
@@ -391,14 +424,30 @@ def test_a_429_is_obeyed(telegram: BotApi, bot: TelegramProcess):
     assert [call.ok for call in tries] == [False, True]
 
 
-def test_an_update_survives_telegrams_bad_moment(telegram: BotApi, bot: TelegramProcess):
+def test_an_update_survives_telegrams_bad_moment(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     telegram.refuse_next("sendMessage", 502, "Bad Gateway")
     lin.says("/help")
     assert telegram.wait(lambda: lin.messages)[0].text.startswith("How it works")
 
 
-def test_a_repeated_update_has_one_effect(telegram: BotApi, bot: TelegramProcess):
+def test_an_update_that_never_succeeds_ends_with_a_word(
+    telegram: BotApi, bot: TelegramProcess, world: World, folder: Path
+) -> None:
+    lin = telegram.person("Lin")
+    message = {"message_id": 5, "date": 1, "chat": lin.chat, "from": lin.user, "text": "/help"}
+    world.clock.advance(hours=1)  # not due before it stands at its last try
+    body = json.dumps({"update_id": 800_001, "message": message})
+    assert world.services.inbox.accept("telegram", "800001", str(lin.id), body)
+    world.clock.advance(hours=-1)
+    telegram.refuse_next("sendMessage", 500, "Internal Server Error")
+    with sqlite3.connect(folder / "kilowatch.sqlite3") as db:
+        db.execute("UPDATE inbox SET attempts = 4, next_at = (SELECT min(next_at) FROM inbox) WHERE key = '800001'")
+    assert "Something went wrong on our side" in telegram.wait(lambda: lin.messages)[0].text
+    assert world.services.inbox.counts()["telegram", "dead"] == 1
+
+
+def test_a_repeated_update_has_one_effect(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     message = {"message_id": 5, "date": 1, "chat": lin.chat, "from": lin.user, "text": "/help"}
     telegram.incoming("message", message, update_id=900_001)
@@ -409,7 +458,7 @@ def test_a_repeated_update_has_one_effect(telegram: BotApi, bot: TelegramProcess
     assert len(lin.messages) == 2
 
 
-def test_too_many_requests_are_told_to_wait(telegram: BotApi, bot: TelegramProcess):
+def test_too_many_requests_are_told_to_wait(telegram: BotApi, bot: TelegramProcess) -> None:
     lin = telegram.person("Lin")
     for _ in range(41):
         lin.says("/help")
@@ -420,17 +469,16 @@ def test_too_many_requests_are_told_to_wait(telegram: BotApi, bot: TelegramProce
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
-def test_a_kill_in_the_middle_loses_no_update(telegram: BotApi, bot: TelegramProcess, folder: Path):
+def test_a_kill_in_the_middle_loses_no_update(telegram: BotApi, bot: TelegramProcess, folder: Path) -> None:
     lin = telegram.person("Lin")
-    held = telegram.hold("editMessageText")
     shown = list_for(lin)
+    telegram.hold("editMessageText")
     lin.presses(shown, "Distance")
     telegram.wait(lambda: [c for c in telegram.calls if c.error == "held"])
     lin.says("/help")
     telegram.wait(lambda: not telegram.pending or telegram.pending[-1]["update_id"] <= telegram.confirmed)
     bot.kill()
-    held.set()
-    telegram._hold.clear()
+    telegram.release()
     with sqlite3.connect(folder / "kilowatch.sqlite3") as db:
         # A minute passes: the lease of the dead process runs out.
         db.execute("UPDATE inbox SET lease_until = received_at WHERE state = 'working'")
@@ -440,7 +488,7 @@ def test_a_kill_in_the_middle_loses_no_update(telegram: BotApi, bot: TelegramPro
     assert [m.text for m in lin.messages].count(last(lin).text) == 1
 
 
-def test_logs_hold_no_token_and_no_position_and_sigterm_ends_it(telegram: BotApi, bot: TelegramProcess):
+def test_logs_hold_no_token_and_no_position_and_sigterm_ends_it(telegram: BotApi, bot: TelegramProcess) -> None:
     took_s = bot.stop()
     assert took_s < 10
     log = bot.log
