@@ -93,7 +93,7 @@ def blueprint(services: Services) -> APIBlueprint:
 
 
 def find_stations(services: Services, query: StationsQuery) -> dict[str, Any]:
-    """One page of the list as JSON. Raises UserError, SupplierUnavailable."""
+    """One page of the list as JSON. Raises UserError."""
     services.limiter.hit("api", address())
     say = spoken()
     wishes, offset = query.to_wishes(), query.offset

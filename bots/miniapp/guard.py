@@ -15,7 +15,7 @@ from bots.miniapp.answers import error_doc, json_answer, refused, spoken
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import Tiles
 from bots.wording import phrases
-from core.errors import NotReady, SupplierUnavailable, UserError
+from core.errors import UserError
 
 MOST_BODY_BYTES = 2 * 1024 * 1024
 # Telegram Web shows a Mini App in a frame; the apps of Telegram and WeChat use a browser of their own.
@@ -37,13 +37,6 @@ def protect(app: Flask, tiles: Tiles | None) -> None:
     @app.errorhandler(UserError)
     def mistake(problem: UserError) -> Response:
         return refused(problem)
-
-    @app.errorhandler(SupplierUnavailable)
-    def silent(error: SupplierUnavailable) -> Response:
-        log.warning(
-            "a supplier was needed and silent", extra={"request_id": g.request_id, "supplier": error.supplier}
-        )
-        return refused(NotReady("places_unavailable"))
 
     @app.errorhandler(HTTPException)
     def odd(error: HTTPException) -> Response:

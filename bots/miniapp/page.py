@@ -14,7 +14,7 @@ from bots.miniapp.query import MOST_OPERATORS, ChargeQuery, StationsQuery
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import Tiles
 from bots.wording import phrases
-from core.errors import NotReady, SupplierUnavailable, UserError
+from core.errors import UserError
 from core.services import Services
 from core.user import LANGUAGES
 from core.wishes import LEAST_KWH, MOST_KWH
@@ -58,9 +58,6 @@ def _show(services: Services, tiles: Tiles | None) -> Response:
             found["list"] = find_stations(services, StationsQuery.read(values))
     except UserError as problem:
         return _render(tiles, found, error=phrases.error(spoken(), problem), status=problem.status)
-    except SupplierUnavailable:
-        silent = NotReady("places_unavailable")
-        return _render(tiles, found, error=phrases.error(spoken(), silent), status=silent.status)
     return _render(tiles, found)
 
 

@@ -79,7 +79,7 @@ class PlaceQuery(Query):
     datum: Datum = Field(default=Datum.WGS84, description="Of coordinates going in and out")
 
     def find(self, finder: StationFinder, language: str) -> Place:
-        """The place that was typed. Raises UserError, SupplierUnavailable."""
+        """The place that was typed. Raises UserError."""
         if point := parse_point(self.q, self.datum):
             return Place(" ".join(self.q.split()), point)
         return finder.place(self.q, language)
@@ -107,7 +107,7 @@ class ChargeQuery(PlaceQuery):
         return Wishes(energy_kwh=self.kwh, mode=self.mode)
 
     def where(self, finder: StationFinder, language: str) -> Place:
-        """The position asked about, by numbers or by name. Raises UserError, SupplierUnavailable."""
+        """The position asked about, by numbers or by name. Raises UserError."""
         if (point := self.point) is not None:
             return Place("", point)
         if not self.q.strip():

@@ -90,11 +90,13 @@ _ERRORS = {
     "not_ready": N_("We are just starting. Try again in a few seconds."),
     "no_such_station": N_("This station is no longer listed. Search again to see what is there now."),
     "no_position": N_("Tell us where: send your position, or type a place."),
-    "places_unavailable": N_("The place search does not answer. Send your position or coordinates instead."),
     "place_not_found": N_("We found no place called “{text}”. Add the town, or send your location."),
     "too_many_requests": N_("That was a bit fast. Try again in {retry_after_s} s."),
     "body_too_large": N_("That is too large for us. Send something smaller."),
     "old_button": N_("This list is too old. Send your location for a fresh one."),
+    "unknown_kind": N_("There is no import called {kind}. Choose one of: {kinds}"),
+    "no_such_file": N_("{source} cannot be read. Check the path."),
+    "wrong_file": N_("This is not a file of the kind {kind}. Check which one it is."),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }
 

@@ -10,18 +10,15 @@ function joined(parts) { return parts.filter(Boolean).join(" · "); }
 function rowNode(one, number, openStation) {
   var best = number === 1 && state.sort === "recommended" && one.price;
   var price = one.price
-    ? el("span", { "class": "price" }, el("strong", {}, one.text.price), one.text.price_for && el("span", {}, one.text.price_for))
+    ? el("span", { "class": "price" }, el("strong", {}, one.text.price),
+      one.text.price_for && el("span", {}, one.text.price_for), one.text.per_kwh && el("span", {}, one.text.per_kwh))
     : null;
   var facts = el("span", { "class": "facts" });
   function fact(text, kind) { if (text) facts.appendChild(el("span", kind ? { "class": kind } : {}, text)); }
-  fact(one.text.guns, gunsClass(one));
-  fact(joined([one.text.power, one.text.plugs]));
-  if (one.price) {
-    fact(joined([one.text.parts, one.text.per_kwh]));
-    fact(joined([one.text.next_change, one.text.price_age]));
-  } else {
-    fact(one.no_price.text);
-  }
+  facts.appendChild(el("span", {}, el("span", { "class": gunsClass(one) }, one.text.guns),
+    " · " + joined([one.text.power, one.text.plugs])));
+  fact(one.price ? one.text.parts : one.no_price.text);
+  fact(joined([one.text.next_change, one.text.price_age]));
   if (one.open_now === false) fact(one.hours, "closed");
   var link = el("a", { "class": "row-link", href: stationAddress(one.id) },
     best && el("span", { "class": "badge" }, t("best")),
@@ -32,7 +29,7 @@ function rowNode(one, number, openStation) {
         el("span", { "class": "by" }, joined([one.operator.name, one.text.distance]))),
       price),
     facts,
-    el("span", { "class": "reason line" }, one.reason.text));
+    el("span", { "class": "reason" }, one.reason.text));
   link.addEventListener("click", function (event) {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();

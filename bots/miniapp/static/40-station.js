@@ -82,18 +82,19 @@ function placePart(one) {
   var box = part("");
   function fact(title, value) {
     if (!value) return;
-    box.appendChild(el("h3", {}, title));
+    if (title) box.appendChild(el("h3", {}, title));
     box.appendChild(el("p", {}, value));
-    box.lastChild.style.marginBottom = "10px";
+    box.lastChild.style.marginBottom = title ? "10px" : "4px";
   }
-  fact(t("hours"), one.hours);
-  fact(t("parking"), one.parking.text);
+  // These say themselves what they are.
+  fact("", one.address);
+  fact("", one.hours);
+  fact("", one.parking.text);
   if (one.facilities.length) {
     var tags = el("p", { "class": "tags" });
     one.facilities.forEach(function (name) { tags.appendChild(el("span", {}, t("facility." + name))); });
     fact(t("filter_facility"), tags);
   }
-  fact(t("address"), one.address);
   fact(t("guide"), one.guide);
   fact(t("price_text"), one.price_text);
   // Only digits and what stands between them: a phone link is the one place where supplier text would act.

@@ -143,7 +143,8 @@ function showWhere() {
   var text = label.place ? t("near_place", { place: label.place }) : label.device ? t("near_you") : t("near_point");
   var accuracy = label.device && state.device.accuracy;
   var count = t("count", { n: state.list.total, distance: distance(state.list.radius_m) });
-  by("where").textContent = joined([text, accuracy && t("accurate", { distance: distance(accuracy) }), count]);
+  if (accuracy) text += " " + t("accurate", { distance: distance(accuracy) });
+  by("where").textContent = joined([text, count]);
 }
 
 function showFoot(list) {
