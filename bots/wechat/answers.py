@@ -49,8 +49,9 @@ class Patience:
     hold_s: float = 5.6  # nothing said for longer than five seconds makes WeChat send again
     last_delivery_s: float = 14.5  # after this nobody asks for the answer any more
     sweep_s: float = 20.0  # how often we look for work that nobody rang for
+    quick_s: float = 0.4  # an ordinary answer is there by then; what is not needs a place among the `waiting`
+    waiting: int = 4  # deliveries held open at once: half of the web's threads
     threads: int = 4
-    waiting: int = 12  # deliveries held open at once; more of them would starve the web's threads
 
 
 class Answers:

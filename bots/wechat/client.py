@@ -71,18 +71,19 @@ class WechatApi:
 
     def menu(self) -> dict[str, Any] | None:
         """The menu as it stands, or None without one."""
-        return self._plain_call("menu/get", self._client.menu.get)
+        # wechatpy turns 46003, "no menu", into None
+        return self._plain_call("menu/get", lambda: self._client.menu.get() or {}) or None
 
     def publish_menu(self, menu: dict[str, Any]) -> None:
         self._plain_call("menu/create", lambda: self._client.menu.create(menu))
 
-    def _plain_call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+    def _plain_call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any]:
         try:
             return self._call(asked, call)
         except _Refusal as refusal:
             raise refusal.unavailable from None
 
-    def _call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+    def _call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any]:
         """Make a call; once more with another token when this one is refused. Raises _Refusal."""
         token = self._tokens.current()
         try:
@@ -103,7 +104,7 @@ class _Refusal(Exception):
         self.unavailable = SupplierUnavailable("WeChat", asked, f"{code} {_without_secrets(message)[:120]}".strip())
 
 
-def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
+def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any]:
     """`from None` everywhere: the causes hold the URL, and the URL holds the token."""
     try:
         result = call()
@@ -114,7 +115,7 @@ def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any] | None:
         raise _Refusal(asked, int(error.errcode), str(error.errmsg)) from None
     except (requests.RequestException, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SupplierUnavailable("WeChat", asked, type(error).__name__) from None
-    if result is not None and not isinstance(result, dict):
+    if not isinstance(result, dict):
         raise SupplierUnavailable("WeChat", asked, "not a JSON object")
     return result
 
@@ -154,6 +155,8 @@ class _Client(WeChatClient):  # type: ignore[misc]
             if not response.ok:
                 raise WeChatClientException(None, None, client=self, response=response)
             doc = response.json()
+            if not isinstance(doc, dict):
+                raise TypeError("a token comes in a JSON object")
             if doc.get("errcode"):
                 raise WeChatClientException(int(doc["errcode"]), str(doc.get("errmsg", "")))
             return {"token": str(doc["access_token"]), "expires_in": int(doc["expires_in"])}
@@ -162,7 +165,6 @@ class _Client(WeChatClient):  # type: ignore[misc]
             fetched = _once("stable_token", call)
         except _Refusal as refusal:
             raise refusal.unavailable from None
-        assert fetched is not None
         return fetched["token"], fetched["expires_in"]
 
 

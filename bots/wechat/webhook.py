@@ -96,6 +96,8 @@ class Door:
 
     def _collect(self, push: Push, arrived: float) -> Response:
         """The reply as soon as it is there; or such a silence that WeChat delivers again."""
+        if kept := self.answers.wait(push, self.answers.patience.quick_s):
+            return self._kept(push, *kept)
         if not self._held.acquire(blocking=False):
             log.warning("too many WeChat deliveries wait; this one is sent back")
             return _text("", 503)

@@ -38,9 +38,10 @@ def cipher(aes_key: str) -> Cipher[modes.CBC]:
     return Cipher(algorithms.AES(key), modes.CBC(key[:16]))
 
 
-def sealed(text: str, *, aes_key: str = AES_KEY, app_id: str = APP_ID, random16: bytes | None = None) -> str:
+def sealed(text: str, *, aes_key: str = AES_KEY, app_id: str = APP_ID, length: int | None = None) -> str:
+    """The ciphertext of a push; `length` lies about how long the text is."""
     body = text.encode()
-    plain = (random16 or os.urandom(16)) + struct.pack(">I", len(body)) + body + app_id.encode()
+    plain = os.urandom(16) + struct.pack(">I", len(body) if length is None else length) + body + app_id.encode()
     padding = 32 - len(plain) % 32
     encryptor = cipher(aes_key).encryptor()
     return base64.b64encode(encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()).decode()
@@ -63,7 +64,9 @@ def signed(*parts: str) -> str:
 
 
 def tag(name: str, value: object) -> str:
-    return f"<{name}>{value}</{name}>" if isinstance(value, int) else f"<{name}><![CDATA[{value}]]></{name}>"
+    if isinstance(value, int):
+        return f"<{name}>{value}</{name}>"
+    return f"<{name}><![CDATA[{str(value).replace(']]>', ']]]]><![CDATA[>')}]]></{name}>"
 
 
 @dataclass
@@ -107,7 +110,9 @@ class Platform:
 
     def location_select(self, openid: str, lat: object, lng: object) -> str:
         where = tag("Location_X", str(lat)) + tag("Location_Y", str(lng)) + tag("Scale", "15") + "<Label></Label>"
-        return self.event(openid, "location_select", tag("EventKey", "find"), f"<SendLocationInfo>{where}</SendLocationInfo>")
+        return self.event(
+            openid, "location_select", tag("EventKey", "find"), f"<SendLocationInfo>{where}</SendLocationInfo>"
+        )
 
     def position(self, openid: str, lat: object, lng: object) -> str:
         where = (tag("Latitude", str(lat)), tag("Longitude", str(lng)), tag("Precision", "40.0"))
@@ -277,6 +282,7 @@ class _ApiHandler(BaseHTTPRequestHandler):
 
 class _ApiServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     api: Api
 
 
