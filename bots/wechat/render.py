@@ -103,8 +103,8 @@ def _blocks(*blocks: Sequence[str]) -> str:
 def _hints(say: Wording, count: int, *, more: bool) -> list[str]:
     """How to go on from this list."""
     details = say("Reply 1–{n} for details.", n=count) if count > 1 else say("Reply 1 for details.")
-    next_page = say("Reply “more” for the next ones.") if more else ""
-    return [" ".join(filter(None, (details, next_page))), say("Sort: price, distance, free or power.")]
+    next_page = [say("Reply “more” for the next ones.")] if more else []
+    return [details, *next_page, say("Sort: price, distance, free or power.")]
 
 
 def _head(say: Wording, found: Found, user: User, sort: Sort, place: str) -> list[str]:

@@ -43,7 +43,7 @@ def _table(*rows: tuple[Wish, str, str]) -> dict[str, Words]:
 
 
 _WORDS = _table(
-    (Wish.HELP, "", "帮助|help|?|/help|你好|您好|hi|hello|菜单|menu"),
+    (Wish.HELP, "", "帮助|help|/help|你好|您好|hi|hello|菜单|menu"),
     (Wish.NEARBY, "", "附近|找桩|充电|充电桩|nearby|near|near me|find|附近充电桩"),
     (Wish.LIST, "", "列表|最近列表|list"),
     (Wish.MORE, "", "下一页|下页|更多|more|next|next page"),
@@ -84,7 +84,7 @@ def understand(text: str) -> Words:
     """The wish in a typed line. Whatever is no command is a place."""
     # NFKC: phones type ３ and ③, and full-width letters
     line = " ".join(unicodedata.normalize("NFKC", text).split())
-    bare = line.casefold().strip("。.!,；;“”\"'")
+    bare = line.casefold().strip("。.!?,；;“”\"'")
     if not bare:
         return Words(Wish.HELP)
     if known := _WORDS.get(bare):

@@ -101,6 +101,7 @@ class TestText:
         ("40 度电", Wish.ENERGY, "40"),
         ("35.5KWH", Wish.ENERGY, "35.5"),
         ("“价格”", Wish.SORT, "price"),
+        ("附近？？", Wish.NEARBY, ""),
         ("不赶时间", Wish.MODE, "balanced"),
         ("深圳北站", Wish.PLACE, "深圳北站"),
         ("22.541，114.058", Wish.PLACE, "22.541,114.058"),
