@@ -18,7 +18,8 @@ import click
 from core.errors import ConfigurationError, KilowatchError, UserError
 from core.geo import Datum
 
-COORDINATES_MAY_BE_NEGATIVE = {"ignore_unknown_options": True}
+# click would take -23.55 for an option.
+NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 
 
 def main() -> None:
@@ -79,19 +80,22 @@ def _say(language: str | None) -> Any:
 @with_settings
 def run(bootstrap: Any, settings: Any) -> None:
     """Start everything on this machine and print the address. Ctrl-C stops all."""
-    from jobs import supervisor
+    from jobs import redis_server, supervisor
 
     bootstrap.open_database(settings)
     env = {**os.environ, "PYTHONPATH": _python_path(bootstrap), "KILOWATCH_HOME": str(settings.home)}
+    env.setdefault("BIND", "127.0.0.1")  # a machine without secrets is nobody else's business
     processes: dict[str, list[str]] = {}
     if settings.redis_url is None:
-        binary = supervisor.redis_binary()
-        if binary is None:
-            click.echo("No redis-server here: `make run` goes on without a worker; install redis-server for one.")
+        if redis_server.redis_binary() is None:
+            click.echo(
+                "No redis-server here: going on without a worker, the clock does its work. `make setup` says more."
+            )
         else:
-            settings.redis_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            processes["redis"] = supervisor.redis_command(binary, settings.redis_socket, settings.home)
-            env["REDIS_URL"] = f"unix://{settings.redis_socket}"
+            socket = settings.redis_socket
+            socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            processes["redis"] = supervisor.python("jobs.redis_server", str(socket), str(settings.home))
+            env["REDIS_URL"] = f"unix://{socket}"
     if any(one.kind == "sandbox" for one in settings.suppliers):
         data_dir = settings.home / "sandbox"
         processes["sandbox"] = supervisor.python(
@@ -105,7 +109,7 @@ def run(bootstrap: Any, settings: Any) -> None:
         processes["telegram"] = supervisor.python("bots.telegram")
 
     def announce() -> None:
-        ready = supervisor.wait_until_ready(settings.local_url)
+        ready = supervisor.answers(f"{settings.local_url}/readyz", supervisor.READY_WITHIN_S)
         state = "Kilowatch is ready" if ready else "Kilowatch runs, but finds no stations yet: see /readyz"
         click.echo(f"\n  {state}: {settings.local_url}/?lat=22.5410&lng=114.0580\n")
 
@@ -138,6 +142,67 @@ def migrate(bootstrap: Any, settings: Any) -> None:
     click.echo("The database is up to date.")
 
 
+# --- searching ----------------------------------------------------------------------------------------------
+
+
+@commands.command(context_settings=NEGATIVE_NUMBERS)
+@click.argument("lat", type=float)
+@click.argument("lng", type=float)
+@click.option("--datum", default="wgs84", help="Of the coordinates, in and out: wgs84, gcj02, bd09.")
+@click.option("--kwh", help="Energy of this charge.  [default: 30]")
+@click.option("--mode", help="cheap, balanced or hurry.  [default: balanced]")
+@click.option("--sort", help="recommended, price, distance, free or power.  [default: recommended]")
+@click.option("--radius-m", help="Look this far; otherwise the circle grows until something is found.")
+@click.option("--plug", multiple=True, help="Any of these plugs, e.g. ccs2, gbt_dc; repeatable.")
+@click.option("--min-power-kw", help="At least this much power.")
+@click.option("--price-cap", help="At most this much for my charge, in local currency.")
+@click.option("--operator", multiple=True, help="Any of these operators; repeatable.")
+@click.option("--free-now", is_flag=True, help="With a gun that is free now.")
+@click.option("--open-now", is_flag=True, help="Known to be open now.")
+@click.option("--free-parking", is_flag=True, help="Known to have free parking.")
+@click.option("--facility", multiple=True, help="All of these, e.g. toilet; repeatable.")
+@click.option("--limit", default="5", show_default=True, help="How many rows.")
+@click.option("--cursor", help="`next` of the page before.")
+@click.option("--lang", help="zh-CN or en.")
+@click.option("--json", "as_json", is_flag=True, help="The same answer as GET /api/v1/stations.")
+@with_settings
+def near(bootstrap: Any, settings: Any, lang: str | None, as_json: bool, **asked: Any) -> None:
+    """The best stations for a charge around LAT LNG (degrees, latitude first)."""
+    from bots.miniapp import shapes
+    from bots.miniapp.query import StationsQuery
+
+    say = _say(lang)
+    query = StationsQuery.read({name: value for name, value in asked.items() if value not in (None, (), False)})
+    services = bootstrap.build_services(settings)
+    place = query.where(services.finder, say.language)
+    found = services.finder.near(place.point, query.to_wishes(), limit=query.limit, offset=query.offset)
+    at = services.clock.now()
+    if as_json:
+        click.echo(json.dumps(shapes.station_list(found, query, say, at), ensure_ascii=False, indent=2))
+        return
+    for number, one in enumerate(found.offers, query.offset + 1):
+        _print_offer(say, one, number, query.kwh, at)
+    from bots.wording import phrases
+
+    for line in [*phrases.summary(say, found), *phrases.silent(say, found, at), *found.credits]:
+        click.echo(line)
+
+
+def _print_offer(say: Any, one: Any, number: int, kwh: Any, at: Any) -> None:
+    from bots.wording import phrases
+
+    head = " · ".join(filter(None, [one.station.name, one.station.operator_name, say.distance(one.distance_m)]))
+    price = [phrases.price(say, one, kwh), phrases.parts(say, one.quote) if one.quote else ""]
+    price += [phrases.next_change(say, one, at), phrases.price_age(say, one, at)]
+    click.echo(f"{number}. {head}")
+    click.echo("   " + " · ".join(filter(None, price)))
+    power = max((gun.power_kw for gun in one.connectors if gun.power_kw), default=None)
+    facts = [phrases.guns(say, one, at), say("{n} kW", n=say.number(power)) if power else ""]
+    facts += [phrases.hours(say, one, at), phrases.parking(say, one)]
+    click.echo("   " + " · ".join(filter(None, facts)))
+    click.echo(f"   → {phrases.reason(say, one)}\n")
+
+
 # --- the catalogue ------------------------------------------------------------------------------------------
 
 
@@ -146,10 +211,18 @@ def migrate(bootstrap: Any, settings: Any) -> None:
 @click.argument("source")
 @click.option("--datum", type=click.Choice([datum.value for datum in Datum]), help="Override the source's datum.")
 @click.option("--supplier", help="File the stations under this supplier id.")
+@click.option("--tariffs", help="ocpi-json: the tariff list that goes with the locations.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @with_settings
 def import_(
-    bootstrap: Any, settings: Any, kind: str, source: str, datum: str | None, supplier: str | None, as_json: bool
+    bootstrap: Any,
+    settings: Any,
+    kind: str,
+    source: str,
+    datum: str | None,
+    supplier: str | None,
+    tariffs: str | None,
+    as_json: bool,
 ) -> None:
     """Import stations of a KIND from a FILE or URL.
 
@@ -158,7 +231,12 @@ def import_(
     from adapters.registers import open_importer
 
     opened = open_importer(
-        kind, source, datum=Datum(datum) if datum else None, supplier_id=supplier, ocm_api_key=settings.ocm_api_key
+        kind,
+        source,
+        datum=Datum(datum) if datum else None,
+        supplier_id=supplier,
+        tariffs=tariffs,
+        api_key=settings.ocm_api_key,
     )
     _, catalogue = bootstrap.command_services(settings)
     with _progress() as progress:
@@ -216,12 +294,12 @@ def sync(bootstrap: Any, settings: Any, supplier: str | None) -> None:
 @contextmanager
 def _sandbox_for(settings: Any) -> Iterator[None]:
     """The sandbox supplier for the length of a command, when no `make run` has it up."""
-    from adapters.sandbox import answers
     from jobs import supervisor
 
     port = settings.sandbox_port
+    health = f"http://127.0.0.1:{port}/healthz"
     wanted = any(one.kind == "sandbox" and f":{port}" in one.config.base_url for one in settings.suppliers)
-    if not wanted or answers(port, within_s=0.0):
+    if not wanted or supervisor.answers(health, within_s=0.0):
         yield
         return
     data_dir = settings.home / "sandbox"
@@ -231,7 +309,7 @@ def _sandbox_for(settings: Any) -> Iterator[None]:
         env={**os.environ, "PYTHONPATH": _python_path(importlib.import_module("bootstrap"))},
     )
     try:
-        answers(port, within_s=20.0)
+        supervisor.answers(health, within_s=20.0)
         yield
     finally:
         process.terminate()
@@ -258,6 +336,16 @@ def quarantine(bootstrap: Any, settings: Any, supplier: str | None, limit: int, 
             click.echo(f"    {' '.join(row.raw.split())[: _width() - 4]}")
     if not rows and not as_json:
         click.echo("Nothing is in quarantine.")
+
+
+@commands.command("wechat-menu")
+@with_settings
+def wechat_menu(bootstrap: Any, settings: Any) -> None:
+    """Publish the menu of the WeChat official account. Phones show it within a few minutes."""
+    from bots.wechat import menu
+
+    menu.publish(bootstrap.wechat_api(settings), settings.public_url)
+    click.echo("The menu is published.")
 
 
 def _width() -> int:

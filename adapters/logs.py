@@ -62,5 +62,5 @@ def set_up(level: str, secrets: Iterable[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These libraries put whole URLs, and so tokens and positions, into their debug lines.
-    for noisy in ("urllib3", "requests", "aiogram.event", "rq.worker", "geopy"):
+    for noisy in ("urllib3", "requests", "aiogram.event", "rq.worker", "geopy", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.getLogger().level, logging.WARNING))

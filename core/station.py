@@ -100,7 +100,9 @@ class Connector:
         return self.plug in DC_PLUGS or (self.power_kw is not None and self.power_kw > 50)
 
     def status_now(self, at: datetime) -> ConnectorStatus:
-        """The status if it is fresh enough to act on, else UNKNOWN."""
+        """The status if it is fresh enough to act on, else UNKNOWN. A fault stands until it is said to be mended."""
+        if self.status is ConnectorStatus.FAULT:
+            return self.status
         if self.status_at is None or at - self.status_at > STATUS_FRESH_FOR:
             return ConnectorStatus.UNKNOWN
         return self.status

@@ -10,16 +10,19 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
-from core.ports import PublishesTariffs, ReportsStatus
+from core.errors import SupplierUnavailable
+from core.ports import CanBePinged, PublishesTariffs, ReportsStatus
 from core.services import Services
 from jobs import context
 from jobs.names import JOBS
 
 BEAT_S = 1.0
+SUPPLIERS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,19 @@ def _name(one: Schedule) -> str:
     return "-".join((one.job, *one.ids))
 
 
+def _wait_for_suppliers(services: Services, stop: threading.Event) -> None:
+    """On one machine the sandbox starts at the same moment as we do: give everyone a little time to answer."""
+    deadline = time.monotonic() + SUPPLIERS_WITHIN_S
+    waiting = [source for source in services.suppliers.values() if isinstance(source, CanBePinged)]
+    while waiting and time.monotonic() < deadline and not stop.is_set():
+        try:
+            waiting[0].ping()
+        except SupplierUnavailable:
+            stop.wait(0.2)
+        else:
+            waiting.pop(0)
+
+
 def main() -> None:
     import bootstrap
 
@@ -99,6 +115,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     services = bootstrap.build_services(settings)
     context.use(services)
+    _wait_for_suppliers(services, stop)
     run(services, stop)
 
 

@@ -7,25 +7,44 @@ because our jobs are short, bounded by their timeouts, and a fork would inherit 
 from __future__ import annotations
 
 import logging
+import time
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from jobs import context
 from jobs.names import QUEUE
 
+REDIS_WITHIN_S = 20.0
+
 log = logging.getLogger(__name__)
 
 
 def work(redis: Redis) -> None:
     """Work until SIGTERM or SIGINT; the job at hand is finished first."""
+    _wait_for(redis)
     queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
     worker = SimpleWorker(
         [queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60, log_job_description=False
     )
     log.info("worker started")
     worker.work(with_scheduler=False, logging_level="WARNING")
+
+
+def _wait_for(redis: Redis) -> None:
+    """On one machine Redis starts at the same moment as we do."""
+    deadline = time.monotonic() + REDIS_WITHIN_S
+    while True:
+        try:
+            redis.ping()
+        except (RedisError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def main() -> None:

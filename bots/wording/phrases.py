@@ -95,7 +95,7 @@ _ERRORS = {
     "body_too_large": N_("That is too large for us. Send something smaller."),
     "old_button": N_("This list is too old. Send your location for a fresh one."),
     "unknown_kind": N_("There is no import called {kind}. Choose one of: {kinds}"),
-    "no_such_file": N_("{source} cannot be read. Check the path."),
+    "no_such_file": N_("{path} cannot be read. Check the path."),
     "wrong_file": N_("This is not a file of the kind {kind}. Check which one it is."),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }

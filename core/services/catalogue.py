@@ -102,7 +102,7 @@ class CatalogueService:
         supplier = source.supplier
         with self.database.read() as unit:
             known = unit.catalogue.external_ids(supplier.id)
-        touched = 0
+        touched: set[str] = set()
         try:
             for batch in batched(source.statuses(known), BATCH):
                 reports = [item for item in batch if not isinstance(item, Rejected)]
@@ -112,19 +112,19 @@ class CatalogueService:
                     ids = unit.catalogue.save_statuses(supplier.id, reports, at)
                     unit.catalogue.quarantine(supplier.id, rejected, at)
                 self.stream.publish(ids)
-                touched += len(ids)
+                touched.update(ids)
         except SupplierUnavailable as error:
             self._note(supplier.id, "status", str(error))
             raise
         self._note(supplier.id, "status")
-        return touched
+        return len(touched)
 
     def pull_prices(self, source: PublishesTariffs) -> int:
         """Ask for the tariff of every gun; returns how many stations changed. Raises SupplierUnavailable."""
         supplier = source.supplier
         with self.database.read() as unit:
             refs = unit.catalogue.connector_refs(supplier.id)
-        touched = 0
+        touched: set[str] = set()
         try:
             for batch in batched(source.prices(refs), BATCH):
                 prices = [item for item in batch if not isinstance(item, Rejected)]
@@ -134,12 +134,12 @@ class CatalogueService:
                     ids = unit.catalogue.save_tariffs(supplier.id, prices, at)
                     unit.catalogue.quarantine(supplier.id, rejected, at)
                 self.stream.publish(ids)
-                touched += len(ids)
+                touched.update(ids)
         except SupplierUnavailable as error:
             self._note(supplier.id, "tariffs", str(error))
             raise
         self._note(supplier.id, "tariffs")
-        return touched
+        return len(touched)
 
     def _remove_missing(self, supplier_id: str, present: set[str], doubt_shrinking: bool) -> tuple[int, int]:
         """How many stations were removed, and how many vanished without being believed."""
@@ -158,7 +158,17 @@ class CatalogueService:
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of at most `size`, read as they come."""
+    """The items in lists of at most `size`, read as they come. What came before a failure is handed out first."""
     source = iter(items)
-    while batch := list(islice(source, size)):
+    while True:
+        batch: list[T] = []
+        try:
+            batch.extend(islice(source, size))
+        except SupplierUnavailable:
+            # extend keeps what it took before the failure
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
         yield batch

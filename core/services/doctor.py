@@ -23,7 +23,7 @@ class Finding:
     text: str
 
 
-class Absent(Exception): - not an error: the thing is simply not set up
+class Absent(Exception):
     """Not configured, and the product runs without it."""
 
 

@@ -203,6 +203,12 @@ def test_old_states_are_not_counted_as_free() -> None:
     assert (guns.free, guns.last_free, guns.age(NOW)) == (None, 2, timedelta(minutes=11))
 
 
+def test_a_fault_does_not_mend_with_time() -> None:
+    broken = gun(status=ConnectorStatus.FAULT, age_min=600)
+    assert broken.status_now(NOW) is ConnectorStatus.FAULT
+    assert gun(age_min=600).status_now(NOW) is ConnectorStatus.UNKNOWN
+
+
 def test_a_blocked_bay_is_not_a_free_gun() -> None:
     guns = free_guns([gun(0), gun(1, bay_blocked=True), gun(2, ConnectorStatus.FAULT)], NOW)
     assert (guns.free, guns.total) == (1, 3)

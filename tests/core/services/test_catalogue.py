@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,13 @@ def test_a_list_that_breaks_off_removes_nothing_and_says_so(world: World) -> Non
     with world.services.database.read() as unit:
         state = unit.catalogue.suppliers()[0]
     assert "cut off" in state.last_error
+
+
+def test_what_came_before_the_break_is_kept(world: World) -> None:
+    new = [replace(one, id=f"new{n}", external_id=f"new{n}") for n, one in enumerate(world.source.items[:3])]  # type: ignore[type-var]
+    with pytest.raises(SupplierUnavailable):
+        world.services.catalogue.load(BreaksOff([*new, *world.source.items]), doubt_shrinking=False)
+    assert listed(world) == 13
 
 
 def test_what_is_refused_is_kept_with_its_reason(world: World) -> None:

@@ -1,0 +1,117 @@
+"""The suppliers file: one block per live supplier, and the table of kinds that can be built from it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.cec.config import CecConfig
+from adapters.cec.dialects import CEC_2016, DIALECTS
+from adapters.cec.supplier import CecSupplier
+from adapters.sandbox import sandbox_config
+from core.errors import ConfigurationError
+from core.geo import Datum
+from core.ports import Clock, ListsStations
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierSettings:
+    """One supplier, ready to be opened."""
+
+    id: str
+    kind: str
+    config: CecConfig = field(repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        keys = self.config
+        return (keys.operator_secret, keys.data_secret, keys.data_secret_iv, keys.sig_secret)
+
+
+def default_suppliers(sandbox_url: str) -> tuple[SupplierSettings, ...]:
+    """Without a suppliers file: the sandbox that ships with the product."""
+    config = sandbox_config(sandbox_url)
+    return (SupplierSettings(config.supplier_id, "sandbox", config),)
+
+
+def read_suppliers(path: Path, env: Mapping[str, str]) -> tuple[SupplierSettings, ...]:
+    """Read the file; secrets are named in it and stand in the environment. Raises ConfigurationError."""
+    try:
+        blocks = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError([f"{path.name} cannot be read: {error}"]) from error
+    problems: list[str] = []
+    found = []
+    for supplier_id, block in blocks.items():
+        read = _KINDS.get(block.get("kind", "") if isinstance(block, dict) else "")
+        if read is None:
+            problems.append(f"{path.name}: [{supplier_id}] needs a kind, one of: {', '.join(sorted(_KINDS))}")
+            continue
+        try:
+            found.append(SupplierSettings(supplier_id, block["kind"], read(supplier_id, block, env)))
+        except ValueError as problem:
+            problems.append(f"{path.name}: [{supplier_id}] {problem}")
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(found)
+
+
+def open_suppliers(settings: tuple[SupplierSettings, ...], clock: Clock) -> dict[str, ListsStations]:
+    """The live suppliers by id."""
+    return {one.id: CecSupplier(one.config, clock) for one in settings}
+
+
+class _Problem(ValueError):
+    pass
+
+
+def _sandbox(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> CecConfig:
+    return sandbox_config(_text(block, "base_url"))
+
+
+def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> CecConfig:
+    try:
+        datum = Datum(_text(block, "datum", "gcj02"))
+    except ValueError:
+        raise _Problem(f"datum must be one of: {', '.join(Datum)}") from None
+    dialect = DIALECTS.get(_text(block, "dialect", CEC_2016.name))
+    if dialect is None:
+        raise _Problem(f"dialect must be one of: {', '.join(sorted(DIALECTS))}")
+    return CecConfig(
+        supplier_id=supplier_id,
+        name=_text(block, "name"),
+        base_url=_text(block, "base_url"),
+        path_prefix=_text(block, "path_prefix"),
+        our_operator_id=_text(block, "our_operator_id"),
+        their_operator_id=_text(block, "their_operator_id"),
+        operator_secret=_secret(block, "operator_secret", env),
+        data_secret=_secret(block, "data_secret", env),
+        data_secret_iv=_secret(block, "data_secret_iv", env),
+        sig_secret=_secret(block, "sig_secret", env),
+        datum=datum,
+        dialect=dialect,
+        licence=_text(block, "licence", ""),
+        attribution=_text(block, "attribution", ""),
+    )
+
+
+_KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig]] = {
+    "cec": _cec,
+    "sandbox": _sandbox,
+}
+
+
+def _text(block: Mapping[str, object], name: str, default: str | None = None) -> str:
+    value = block.get(name, default)
+    if not isinstance(value, str) or (default is None and not value):
+        raise _Problem(f"{name} is missing")
+    return value
+
+
+def _secret(block: Mapping[str, object], name: str, env: Mapping[str, str]) -> str:
+    variable = _text(block, f"{name}_env")
+    if not env.get(variable):
+        raise _Problem(f"{name}_env names {variable}, which is not set in the environment")
+    return env[variable]

@@ -1,0 +1,388 @@
+"""The composition root: environment -> Settings -> Services. The only module that knows everybody.
+
+Imported only where a process starts: cli.py, web.py, jobs/worker.py, jobs/clock.py, bots/telegram/__main__.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from ctypes.util import find_library
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from adapters import logs
+from adapters.geocoder import NominatimGeocoder
+from adapters.limiter import Limiter
+from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
+from bots.telegram.messenger import TelegramMessenger
+from bots.wechat.client import WechatApi
+from bots.wechat.config import WechatConfig
+from core.clock import SystemClock
+from core.errors import ConfigurationError, SupplierUnavailable
+from core.ports import CanBePinged, ChangeStream, Clock, Database, JobQueue, ListsStations, SupplierState
+from core.services import Services
+from core.services.accounts import AccountService
+from core.services.catalogue import CatalogueService
+from core.services.doctor import Absent, Probe
+from core.services.finder import StationFinder
+from core.services.inbox import Inbox
+from jobs.queue import RqQueue, SilentQueue
+from jobs.redis_server import redis_binary
+from storage import migrate
+from storage.engine import open_engine
+from storage.index import InMemoryStationIndex
+from storage.index.follower import IndexFollower
+from storage.redis_stream import NoChangeStream, RedisChangeStream
+from storage.unit_of_work import SqlDatabase
+
+ROOT = Path(__file__).resolve().parent
+SUPPLIERS_REMEMBERED_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment says, read once. Secrets are kept out of `repr`."""
+
+    home: Path  # what this machine keeps between starts: database, embedded Redis, sandbox books
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    public_url: str
+    port: int
+    log_level: str
+    suppliers: tuple[SupplierSettings, ...] = field(repr=False)
+    telegram_bot_token: str = field(repr=False)
+    telegram_api_base: str
+    telegram_mode: str
+    telegram_webhook_secret: str = field(repr=False)
+    wechat_app_id: str
+    wechat_app_secret: str = field(repr=False)
+    wechat_token: str = field(repr=False)
+    wechat_aes_key: str = field(repr=False)
+    wechat_api_base: str
+    ocm_api_key: str = field(repr=False)
+    geocoder_url: str
+    map_tiles_url: str
+    trusted_proxies: int
+
+    @property
+    def sandbox_port(self) -> int:
+        return self.port + 1
+
+    @property
+    def local_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens. Unix socket paths end at 107 bytes, so a deep folder gets a short one."""
+        path = self.home / "redis.sock"
+        if len(str(path).encode()) < 100:
+            return path
+        name = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"kilowatch-{os.getuid()}-{name}" / "redis.sock"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must never stand in a log."""
+        ours = (
+            self.telegram_bot_token,
+            self.telegram_webhook_secret,
+            self.wechat_app_secret,
+            self.wechat_token,
+            self.wechat_aes_key,
+            self.ocm_api_key,
+        )
+        theirs = (secret for supplier in self.suppliers for secret in supplier.secrets)
+        return tuple(secret for secret in (*ours, *theirs) if secret)
+
+
+def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment. Raises ConfigurationError that names everything wrong at once."""
+    problems: list[str] = []
+    home = Path(env.get("KILOWATCH_HOME") or _default_home())
+    port = _number(env, "PORT", 8000, 1, 65_000, problems)
+    mode = env.get("TELEGRAM_MODE", "polling")
+    if mode not in ("polling", "webhook"):
+        problems.append(f"TELEGRAM_MODE is {mode!r}; say polling or webhook")
+    secret = env.get("TELEGRAM_WEBHOOK_SECRET", "")
+    if mode == "webhook":
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret):
+            problems.append("TELEGRAM_WEBHOOK_SECRET must be 16 to 256 of A-Z a-z 0-9 _ - when TELEGRAM_MODE=webhook")
+        if not env.get("PUBLIC_URL", "").startswith("https://"):
+            problems.append("PUBLIC_URL must be the https address Telegram can reach when TELEGRAM_MODE=webhook")
+    token = env.get("TELEGRAM_BOT_TOKEN", "")
+    if token and not re.fullmatch(r"\d+:[\w-]+", token):
+        problems.append("TELEGRAM_BOT_TOKEN does not look like 123456:ABC…; copy it whole from BotFather")
+    wechat = {name: env.get(name, "") for name in ("WECHAT_APP_ID", "WECHAT_TOKEN", "WECHAT_AES_KEY")}
+    if any(wechat.values()) and not all(wechat.values()):
+        missing = ", ".join(name for name, value in wechat.items() if not value)
+        problems.append(f"WeChat needs {missing} too; only the safe (encrypted) mode is supported")
+    if wechat["WECHAT_AES_KEY"] and len(wechat["WECHAT_AES_KEY"]) != 43:
+        problems.append("WECHAT_AES_KEY must have 43 characters, as the WeChat console shows it")
+    suppliers = _suppliers(env, port, problems)
+    settings = Settings(
+        home=home,
+        database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}",
+        redis_url=env.get("REDIS_URL") or None,
+        public_url=env.get("PUBLIC_URL", "").rstrip("/"),
+        port=port,
+        log_level=env.get("LOG_LEVEL", "INFO").upper(),
+        suppliers=suppliers,
+        telegram_bot_token=token,
+        telegram_api_base=env.get("TELEGRAM_API_BASE", "https://api.telegram.org").rstrip("/"),
+        telegram_mode=mode,
+        telegram_webhook_secret=secret,
+        wechat_app_id=wechat["WECHAT_APP_ID"],
+        wechat_app_secret=env.get("WECHAT_APP_SECRET", ""),
+        wechat_token=wechat["WECHAT_TOKEN"],
+        wechat_aes_key=wechat["WECHAT_AES_KEY"],
+        wechat_api_base=env.get("WECHAT_API_BASE", "https://api.weixin.qq.com").rstrip("/"),
+        ocm_api_key=env.get("OCM_API_KEY", ""),
+        geocoder_url=env.get("GEOCODER_URL", "").rstrip("/"),
+        map_tiles_url=env.get("MAP_TILES_URL", ""),
+        trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10, problems),
+    )
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _default_home() -> Path:
+    """`var/` in a checkout, so that every command uses the database of `make run`; else the user's data folder."""
+    if (ROOT / "pyproject.toml").exists():
+        return ROOT / "var"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "kilowatch"
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int, problems: list[str]) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if text.isascii() and text.isdigit() and least <= int(text) <= most:
+        return int(text)
+    problems.append(f"{name} is {text!r}; it must be a number from {least} to {most}")
+    return default
+
+
+def _suppliers(env: Mapping[str, str], port: int, problems: list[str]) -> tuple[SupplierSettings, ...]:
+    named = env.get("SUPPLIERS_FILE", "")
+    path = Path(named) if named else ROOT / "suppliers.toml"
+    if named and not path.exists():
+        problems.append(f"SUPPLIERS_FILE names {named}, which does not exist")
+        return ()
+    if not path.exists():
+        return default_suppliers(f"http://127.0.0.1:{port + 1}")
+    try:
+        return read_suppliers(path, env)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return ()
+
+
+def set_up_logging(settings: Settings) -> None:
+    logs.set_up(settings.log_level, settings.secrets)
+
+
+# --- pieces -------------------------------------------------------------------------------------------------
+
+
+def open_database(settings: Settings) -> SqlDatabase:
+    """The database, migrated to what this code expects."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if migrate.pending(settings.database_url):
+        migrate.upgrade(settings.database_url)
+    return SqlDatabase(open_engine(settings.database_url))
+
+
+def redis_url(settings: Settings) -> str | None:
+    """REDIS_URL, else the embedded Redis of a running `make run`, else none."""
+    if settings.redis_url:
+        return settings.redis_url
+    return f"unix://{settings.redis_socket}" if settings.redis_socket.exists() else None
+
+
+def quick_redis(url: str) -> Redis:
+    """For everything a person waits for. redis-py would retry ten times; a dead Redis may cost half a second."""
+    return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0))
+
+
+def blocking_redis(settings: Settings) -> Redis:
+    """For a worker that waits on its queue. Raises ConfigurationError when there is no Redis."""
+    url = redis_url(settings)
+    if url is None:
+        raise ConfigurationError(["a worker needs Redis: set REDIS_URL, or use `make run`, which starts one"])
+    return Redis.from_url(url, socket_connect_timeout=5)
+
+
+def build_services(settings: Settings, *, follow: bool = False) -> Services:
+    """Wire one process. With `follow` its station index hears of changes within a second, until the process ends."""
+    clock = SystemClock()
+    database = open_database(settings)
+    stream, queue = _redis_pieces(settings)
+    index = InMemoryStationIndex(database, clock)
+    index.refresh()
+    if follow:
+        IndexFollower(index, stream, clock).start()
+    geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
+    return Services(
+        clock=clock,
+        database=database,
+        index=index,
+        finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
+        accounts=AccountService(database, clock),
+        inbox=Inbox(database, clock),
+        catalogue=CatalogueService(database, stream, clock),
+        limiter=Limiter(redis_url(settings)),
+        queue=queue,
+        suppliers=open_suppliers(settings.suppliers, clock),
+        public_url=settings.public_url,
+    )
+
+
+def _redis_pieces(settings: Settings) -> tuple[ChangeStream, JobQueue]:
+    url = redis_url(settings)
+    if url is None:
+        return NoChangeStream(), SilentQueue()
+    client = quick_redis(url)
+    return RedisChangeStream(client), RqQueue(client)
+
+
+def remembered_suppliers(database: Database) -> Callable[[], Sequence[SupplierState]]:
+    """The suppliers' states, asked of the database every twenty seconds at most."""
+    kept: tuple[float, Sequence[SupplierState]] = (float("-inf"), ())
+
+    def suppliers() -> Sequence[SupplierState]:
+        nonlocal kept
+        if time.monotonic() - kept[0] > SUPPLIERS_REMEMBERED_S:
+            with database.read() as unit:
+                kept = (time.monotonic(), unit.catalogue.suppliers())
+        return kept[1]
+
+    return suppliers
+
+
+def command_services(settings: Settings, clock: Clock | None = None) -> tuple[SqlDatabase, CatalogueService]:
+    """What a short command needs to write the catalogue: no index, no queue."""
+    database = open_database(settings)
+    stream, _ = _redis_pieces(settings)
+    return database, CatalogueService(database, stream, clock or SystemClock())
+
+
+def telegram_messenger(settings: Settings) -> TelegramMessenger:
+    return TelegramMessenger(settings.telegram_bot_token, settings.telegram_api_base)
+
+
+def wechat_config(settings: Settings) -> WechatConfig | None:
+    """The official account, or None when there is none."""
+    if not settings.wechat_app_id:
+        return None
+    return WechatConfig(
+        app_id=settings.wechat_app_id,
+        token=settings.wechat_token,
+        aes_key=settings.wechat_aes_key,
+        app_secret=settings.wechat_app_secret,
+        api_base=settings.wechat_api_base,
+    )
+
+
+def wechat_api(settings: Settings) -> WechatApi:
+    """Raises ConfigurationError when the official account is not set up for calls of ours."""
+    config = wechat_config(settings)
+    if config is None or not config.app_secret:
+        raise ConfigurationError(["set WECHAT_APP_ID, WECHAT_APP_SECRET, WECHAT_TOKEN and WECHAT_AES_KEY first"])
+    return WechatApi(config, SystemClock())
+
+
+# --- the doctor ---------------------------------------------------------------------------------------------
+
+
+def probes(settings: Settings) -> list[Probe]:
+    """Everything `kilowatch doctor` looks at."""
+    live = open_suppliers(settings.suppliers, SystemClock())
+    return [
+        Probe("Python", lambda: sys.version.split()[0]),
+        Probe("database", lambda: _look_at_database(settings)),
+        Probe("Redis", lambda: _look_at_redis(settings)),
+        Probe("QR decoder", _look_at_zbar),
+        *(
+            Probe(f"supplier {one.id}", partial(_look_at_supplier, one.kind, live[one.id]))
+            for one in settings.suppliers
+        ),
+        Probe("Telegram", lambda: _look_at_telegram(settings)),
+        Probe("WeChat", lambda: _look_at_wechat(settings)),
+        Probe("geocoder", lambda: _look_at_geocoder(settings)),
+        Probe("public address", lambda: settings.public_url or _absent("PUBLIC_URL is not set: chats link nowhere")),
+    ]
+
+
+def _absent(text: str) -> str:
+    raise Absent(text)
+
+
+def _look_at_database(settings: Settings) -> str:
+    database = open_database(settings)
+    database.ping()
+    with database.read() as unit:
+        stations = sum(state.stations for state in unit.catalogue.suppliers())
+    return f"{settings.database_url.partition(':')[0]}, {stations} stations"
+
+
+def _look_at_redis(settings: Settings) -> str:
+    url = redis_url(settings)
+    if url is None:
+        binary = redis_binary()
+        if binary is None:
+            raise RuntimeError("no redis-server found: run `make setup`, install redis-server, or set REDIS_URL")
+        return f"`make run` starts its own ({Path(binary).name})"
+    info = quick_redis(url).info("server")
+    return f"version {info['redis_version']}"
+
+
+def _look_at_zbar() -> str:
+    if find_library("zbar") is None:
+        raise Absent("libzbar0 is not installed; the other decoder reads gun codes alone")
+    return "libzbar is installed"
+
+
+def _look_at_supplier(kind: str, source: ListsStations) -> str:
+    if not isinstance(source, CanBePinged):
+        raise Absent("cannot be asked")
+    try:
+        source.ping()
+    except SupplierUnavailable:
+        if kind == "sandbox":
+            raise Absent("not running; `make run` starts it") from None
+        raise
+    return "answers"
+
+
+def _look_at_telegram(settings: Settings) -> str:
+    if not settings.telegram_bot_token:
+        raise Absent("TELEGRAM_BOT_TOKEN is not set: no Telegram bot")
+    name = telegram_messenger(settings).ping()
+    return f"@{name}, {settings.telegram_mode}"
+
+
+def _look_at_wechat(settings: Settings) -> str:
+    if not settings.wechat_app_id:
+        raise Absent("WECHAT_APP_ID is not set: no official account")
+    wechat_api(settings).ping()
+    return "gives us an access token"
+
+
+def _look_at_geocoder(settings: Settings) -> str:
+    if not settings.geocoder_url:
+        raise Absent("GEOCODER_URL is not set: typed places are looked up among the stations")
+    place = NominatimGeocoder(settings.geocoder_url).find("Berlin", "en")
+    return f"answers ({place.name})" if place else "answers"

@@ -1,0 +1,91 @@
+"""The doorbell and the worker over a real Redis: ids as JSON, nothing lost when Redis is away."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from jobs.names import JOBS, QUEUE, TIMEOUTS_S
+from jobs.queue import RqQueue
+from tests.redis_server import RedisServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_job_has_a_function_and_a_time_limit() -> None:
+    from importlib import import_module
+
+    for path in JOBS.values():
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(import_module(module), name))
+    assert set(TIMEOUTS_S) == set(JOBS)
+
+
+def test_what_is_stored_is_json_with_ids_and_no_description(redis_server: RedisServer) -> None:
+    queue = RqQueue(redis_server.client)
+    assert queue.enqueue("pull_statuses", "sandbox", "1700000000")
+    job = queue.queue.jobs[0]
+    stored = redis_server.client.hgetall(f"rq:job:{job.id}")
+    assert stored[b"description"] == b"pull_statuses"
+    assert b"sandbox" not in stored[b"description"]
+    assert json.loads(_unpacked(stored[b"data"]))[2] == ["sandbox", "1700000000"]
+
+
+def _unpacked(data: bytes) -> bytes:
+    import zlib
+
+    return zlib.decompress(data)
+
+
+def test_a_bell_nobody_hears_is_not_an_error() -> None:
+    away = Redis.from_url("unix:///nowhere/redis.sock", socket_connect_timeout=0.2)
+    assert RqQueue(away).enqueue("clean_up") is False
+
+
+@pytest.mark.process
+def test_a_real_worker_does_a_real_job(redis_server: RedisServer, tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "KILOWATCH_HOME": str(tmp_path),
+        "REDIS_URL": redis_server.url,
+        "SUPPLIERS_FILE": str(_no_suppliers(tmp_path)),
+    }
+    RqQueue(redis_server.client).enqueue("clean_up")
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "jobs.worker"], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 40
+        while redis_server.client.llen(f"rq:queue:{QUEUE}") or _working(redis_server):
+            assert worker.poll() is None, worker.stderr.read() if worker.stderr else ""
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        worker.terminate()
+        _, errors = worker.communicate(timeout=20)
+    assert "cleaned up" in errors
+    assert not redis_server.client.zcard(f"rq:failed:{QUEUE}")
+
+
+def _working(server: RedisServer) -> bool:
+    return bool(server.client.zcard(f"rq:wip:{QUEUE}") or server.client.llen(f"rq:queue:{QUEUE}:intermediate"))
+
+
+def _no_suppliers(folder: Path) -> Path:
+    path = folder / "suppliers.toml"
+    path.write_text("", encoding="utf-8")
+    return path
+
+
+@pytest.mark.process
+def test_web_and_worker_do_not_import_aiogram() -> None:
+    """It costs seconds and 170 MB, and only the Telegram process needs it."""
+    code = "import sys, bootstrap, web, jobs.worker, jobs.clock, cli; sys.exit('aiogram' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

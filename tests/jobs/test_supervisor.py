@@ -1,0 +1,109 @@
+"""`make run` as a stranger meets it: one command, real processes, and everything gone after Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+PORT = 18700
+
+pytestmark = pytest.mark.process
+
+
+class Product:
+    """`kilowatch run` in a folder of its own, its log in a file."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.log = home, home / "run.log"
+        home.mkdir(exist_ok=True)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Start and wait until stations are found; seconds it took."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("TELEGRAM_", "WECHAT_"))}
+        env |= {"KILOWATCH_HOME": str(self.home), "PORT": str(PORT), "LANG": "en"}
+        env.pop("REDIS_URL", None)
+        started = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli", "run"], cwd=ROOT, env=env, stdout=log, stderr=log
+            )
+        while time.monotonic() - started < 60:
+            assert self.process.poll() is None, self.text
+            try:
+                if requests.get(f"http://127.0.0.1:{PORT}/readyz", timeout=2).status_code == 200:
+                    return time.monotonic() - started
+            except requests.RequestException:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self.text)
+
+    def stop(self, number: int) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def pids(self) -> list[int]:
+        return [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", self.text)]
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    made = Product(tmp_path / "home")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        for pid in made.pids():
+            if alive(pid):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_one_command_serves_the_page_and_stops_without_a_trace(product: Product) -> None:
+    product.start()
+    page = requests.get(f"http://127.0.0.1:{PORT}/?lat=22.5410&lng=114.0580", timeout=10)
+    assert page.status_code == 200
+    found = requests.get(
+        f"http://127.0.0.1:{PORT}/api/v1/stations", params={"lat": 22.5410, "lng": 114.0580, "limit": 3}, timeout=10
+    ).json()
+    assert len(found["stations"]) == 3
+    for name in ("redis", "sandbox", "web", "worker", "clock"):
+        assert f"{name} started" in product.text
+    pids = product.pids()
+    assert product.stop(signal.SIGINT) == 0
+    assert [pid for pid in pids if alive(pid)] == []
+    assert "Traceback" not in product.text
+    # The second start finds everything as it was left.
+    assert product.start() < 15
+    assert product.stop(signal.SIGTERM) == 0
+
+
+def test_when_one_process_dies_all_stop_and_the_status_says_so(product: Product) -> None:
+    product.start()
+    clock = re.search(r"clock started \(pid=(\d+)\)", product.text)
+    assert clock is not None
+    os.kill(int(clock[1]), signal.SIGKILL)
+    assert product.process is not None
+    assert product.process.wait(20) != 0
+    assert [pid for pid in product.pids() if alive(pid)] == []

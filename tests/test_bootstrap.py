@@ -1,0 +1,142 @@
+"""Settings: read once, everything wrong named at once, nothing secret in their text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bootstrap
+from adapters.cec.supplier import CecSupplier
+from adapters.suppliers import open_suppliers, read_suppliers
+from core.clock import SystemClock
+from core.errors import ConfigurationError
+from core.geo import Datum
+
+PARTNER = """
+[power]
+kind = "cec"
+name = "Example Power"
+base_url = "https://partner.example.com"
+path_prefix = "/evcs/v1/"
+our_operator_id = "MA0000000"
+their_operator_id = "123456789"
+operator_secret_env = "P_OPERATOR"
+data_secret_env = "P_DATA"
+data_secret_iv_env = "P_IV"
+sig_secret_env = "P_SIG"
+"""
+SECRETS = {
+    "P_OPERATOR": "op-secret-canary",
+    "P_DATA": "0123456789canary",
+    "P_IV": "iv56789012canary",
+    "P_SIG": "sigsig6789canary",
+}
+
+
+def problems(env: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigurationError) as wrong:
+        bootstrap.settings_from_env(env)
+    return wrong.value.problems
+
+
+def test_nothing_at_all_is_enough(tmp_path: Path) -> None:
+    settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(tmp_path)})
+    assert settings.database_url == f"sqlite:///{tmp_path / 'kilowatch.sqlite3'}"
+    assert [one.kind for one in settings.suppliers] == ["sandbox"]
+    assert (settings.port, settings.sandbox_port, settings.telegram_mode) == (8000, 8001, "polling")
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    said = problems(
+        {
+            "PORT": "eighty",
+            "TELEGRAM_MODE": "webhook",
+            "TELEGRAM_BOT_TOKEN": "my bot",
+            "WECHAT_APP_ID": "wx1",
+            "SUPPLIERS_FILE": "/nowhere/suppliers.toml",
+        }
+    )
+    for name in (
+        "PORT", "TELEGRAM_WEBHOOK_SECRET", "PUBLIC_URL", "TELEGRAM_BOT_TOKEN", "WECHAT_TOKEN", "SUPPLIERS_FILE"
+    ):  # fmt: skip
+        assert any(name in line for line in said), name
+
+
+@pytest.mark.parametrize("secret", ["", "short", "with spaces in it....", "ünïcödé-sécrét-1234"])
+def test_a_webhook_needs_a_good_secret(secret: str) -> None:
+    env = {"TELEGRAM_MODE": "webhook", "PUBLIC_URL": "https://x.example", "TELEGRAM_WEBHOOK_SECRET": secret}
+    assert any("TELEGRAM_WEBHOOK_SECRET" in line for line in problems(env))
+
+
+def test_no_secret_in_the_text_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(PARTNER, encoding="utf-8")
+    env = SECRETS | {
+        "KILOWATCH_HOME": str(tmp_path),
+        "SUPPLIERS_FILE": str(tmp_path / "s.toml"),
+        "DATABASE_URL": "postgresql://u:canary@db/k",
+        "REDIS_URL": "redis://:canary@r/0",
+        "TELEGRAM_BOT_TOKEN": "123:canary-canary",
+        "WECHAT_APP_ID": "wx1",
+        "WECHAT_APP_SECRET": "wechat-canary",
+        "WECHAT_TOKEN": "token-canary",
+        "WECHAT_AES_KEY": "canary".ljust(43, "A"),
+    }
+    settings = bootstrap.settings_from_env(env)
+    assert "canary" not in repr(settings)
+    assert set(SECRETS.values()) <= set(settings.secrets)
+
+
+def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-long-folder-name"] * 8)
+    settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(deep)})
+    assert len(str(settings.redis_socket).encode()) < 100
+
+
+# --- the suppliers file -------------------------------------------------------------------------------------
+
+
+def test_a_partner_is_a_block_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "suppliers.toml"
+    path.write_text(PARTNER, encoding="utf-8")
+    (found,) = read_suppliers(path, SECRETS)
+    assert (found.id, found.kind, found.config.datum) == ("power", "cec", Datum.GCJ02)
+    assert isinstance(open_suppliers((found,), SystemClock())["power"], CecSupplier)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('kind = "cec"', 'kind = "magic"'), "needs a kind"),
+        (('name = "Example Power"', ""), "name is missing"),
+        (("P_SIG", "P_UNSET"), "P_UNSET, which is not set"),
+        (('"MA0000000"', '"SHORT"'), "9 characters"),
+        (('"/evcs/v1/"', '"/evcs/v1/"\ndatum = "mars"'), "datum must be one of"),
+        (('"/evcs/v1/"', '"/evcs/v1/"\ndialect = "klingon"'), "dialect must be one of"),
+        (("[power]", "[power"), "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_a_block_is_said(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    path = tmp_path / "suppliers.toml"
+    path.write_text(PARTNER.replace(*change), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=said):
+        read_suppliers(path, SECRETS)
+
+
+def test_the_example_file_is_right() -> None:
+    path = bootstrap.ROOT / "suppliers.example.toml"
+    (sandbox,) = read_suppliers(path, {})
+    assert sandbox.kind == "sandbox"
+    # The commented partner is right too, once its secrets are there.
+    partner = "\n".join(line[1:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#["))
+    assert partner
+
+
+def test_every_setting_is_in_the_example() -> None:
+    """What can be set can be found: .env.example names every variable that bootstrap reads."""
+    import re
+
+    source = (bootstrap.ROOT / "bootstrap.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'env(?:\.get\(|, )"([A-Z][A-Z_]+)"', source)) | {"WECHAT_APP_ID", "WECHAT_TOKEN"}
+    example = (bootstrap.ROOT / ".env.example").read_text(encoding="utf-8")
+    assert sorted(name for name in read if f"{name}=" not in example) == []
