@@ -35,12 +35,9 @@ class NominatimGeocoder:
     def _ask(self, text: str, language: str) -> Place | None:
         try:
             best = self._server.geocode(text, language=language, exactly_one=True)
-        except (GeopyError, ValueError) as error:
+            return Place(str(best.address), Point(float(best.latitude), float(best.longitude))) if best else None
+        except GeopyError as error:
             # The text is a place a person typed: it stays out of the error.
             raise SupplierUnavailable("geocoder", "a place", type(error).__name__) from None
-        if best is None:
-            return None
-        try:
-            return Place(str(best.address), Point(float(best.latitude), float(best.longitude)))
-        except UserError:
-            return None
+        except (ValueError, UserError):
+            return None  # the server answered with a place that is not on Earth

@@ -253,7 +253,9 @@ class InboxRepository(Protocol):
         """Take up to `limit` messages, oldest first, at most one per lane and none from a lane at work."""
         ...
 
-    def done(self, message_id: int, at: datetime, reply: str = "") -> None: ...
+    def done(self, message_id: int, at: datetime, reply: str = "") -> None:
+        """Finished: the body is dropped at once, the key and the reply are kept."""
+        ...
 
     def failed(self, message_id: int, at: datetime, error: str, *, retry_in_s: float, max_attempts: int) -> bool:
         """Put it back for later, or declare it dead after `max_attempts`; True when dead."""
@@ -268,7 +270,7 @@ class InboxRepository(Protocol):
         ...
 
     def purge(self, before: datetime) -> int:
-        """Drop the bodies of finished messages that are older; dead ones stay. Returns how many."""
+        """Forget finished messages that are older; dead ones lose their bodies. Returns how many."""
         ...
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, literal, or_, select, update
 
 from core.ports import InboxMessage, InboxState
 from storage.bulk import insert
@@ -73,7 +72,9 @@ class SqlInbox:
             self.db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"inbox {source}", 0))))
 
     def done(self, message_id: int, at: datetime, reply: str = "") -> None:
+        # The body goes at once: it may hold where somebody is. The key stays, to know a repetition by.
         finished = {
+            "body": "",
             "state": InboxState.DONE.value,
             "finished_at": at,
             "lease_until": None,
@@ -110,11 +111,11 @@ class SqlInbox:
         return {(row.source, row.state): row.messages for row in rows}
 
     def purge(self, before: datetime) -> int:
-        """The keys stay for ever: a platform may repeat a message after any time."""
-        old = and_(inbox.c.state == InboxState.DONE.value, inbox.c.finished_at < before)
-        kept = or_(inbox.c.body != "", inbox.c.reply != "")
-        emptied: dict[str, Any] = {"body": "", "reply": ""}
-        return self.db.execute(update(inbox).where(old, kept).values(emptied)).rowcount
+        """No platform repeats a message after more than a day, so old keys have no use either."""
+        old = inbox.c.finished_at < before
+        gone = self.db.execute(delete(inbox).where(old, inbox.c.state == InboxState.DONE.value)).rowcount
+        dead = update(inbox).where(old, inbox.c.state == InboxState.DEAD.value, inbox.c.body != "").values(body="")
+        return gone + self.db.execute(dead).rowcount
 
 
 _MESSAGE = ("id", "source", "key", "lane", "body", "attempts", "received_at")

@@ -23,7 +23,7 @@ router = Router(name="account")
 
 HISTORY = ConsentPurpose.POSITION_HISTORY
 # Asked one at a time under the first lists, each once: an unanswered question is not put again.
-QUESTIONS = ("consent", "energy", "hurry")
+QUESTIONS = ("consent", "energy", "mode")
 _CONTENT_WE_CANNOT_READ = {
     "photo", "sticker", "voice", "video", "video_note", "animation", "audio", "document", "contact", "poll", "dice",
     "story",
@@ -151,7 +151,7 @@ async def ask_next(visit: Visit) -> None:
 async def answered(call: CallbackQuery, visit: Visit, button: Button) -> None:
     """Keep the answer; the same message puts the next question. The order follows from the answer alone."""
     await _keep(visit, button.value)
-    following = {"c": "energy", "e": "hurry"}.get(button.value[:1])
+    following = {"c": "energy", "e": "mode"}.get(button.value[:1])
     if call.message is not None:
         rendered = _question(visit, following) if following else _thanks(visit)
         await visit.show(call.message.message_id, rendered)

@@ -76,9 +76,11 @@ def _headline(found: Found, wishes: Wishes, say: Wording) -> str:
     mode = say(phrases.MODES[wishes.mode])
     if not found.total:
         return ours(f"{charge} · {mode}")
-    count = say.plural("{n} station", "{n} stations", found.total)
-    within = say("within {distance}", distance=say.distance(found.radius_m))
-    return f"{bold(ours(count))} {ours(within)} · {ours(charge)} · {ours(mode)}"
+    radius = say.distance(found.radius_m)
+    count = say.plural(
+        "{n} station within {distance}", "{n} stations within {distance}", found.total, distance=radius
+    )
+    return f"{bold(ours(count))} · {ours(charge)} · {ours(mode)}"
 
 
 def _row(number: int, one: Offer, wishes: Wishes, say: Wording, at: datetime) -> str:

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
+from sqlalchemy import select
 
 from core.ports import InboxMessage, InboxState
+from storage.tables import inbox
 from storage.unit_of_work import SqlDatabase
 from tests.storage import children
 from tests.storage.samples import NOON, minutes
@@ -78,7 +80,19 @@ def test_failing_comes_back_later_and_dies_in_the_end(database: SqlDatabase) -> 
     with database.write() as unit:
         assert unit.inbox.counts() == {("telegram", "dead"): 1}
         assert unit.inbox.reply("telegram", "1") == (InboxState.DEAD, "")
+        assert unit.inbox.purge(NOON + minutes(60)) == 1  # its body; the row stays for a person to see
         assert unit.inbox.purge(NOON + minutes(60)) == 0
+        assert unit.inbox.counts() == {("telegram", "dead"): 1}
+
+
+def test_the_body_goes_when_the_work_is_done(database: SqlDatabase) -> None:
+    """It may hold where somebody is; the key and the reply are enough afterwards."""
+    add(database, "1")
+    (message,) = claim(database)
+    with database.write() as unit:
+        unit.inbox.done(message.id, NOON, "the answer")
+    with database.engine.connect() as db:
+        assert db.execute(select(inbox.c.body, inbox.c.reply)).one() == ("", "the answer")
 
 
 def test_a_late_failure_does_not_undo_what_is_done(database: SqlDatabase) -> None:
@@ -102,8 +116,9 @@ def test_replies_counts_and_purge(database: SqlDatabase) -> None:
         assert unit.inbox.counts() == {("telegram", "done"): 2, ("telegram", "new"): 1}
         assert unit.inbox.purge(NOON + minutes(5)) == 1
         assert unit.inbox.purge(NOON + minutes(5)) == 0
-        assert unit.inbox.reply("telegram", "1") == (InboxState.DONE, "")
-        assert not unit.inbox.add("telegram", "1", "1", "again", NOON)
+        assert unit.inbox.reply("telegram", "1") is None
+        assert unit.inbox.reply("telegram", "2") == (InboxState.DONE, "")
+        assert not unit.inbox.add("telegram", "2", "2", "again", NOON)
 
 
 def test_threads_never_get_one_message_twice_nor_share_a_lane(database: SqlDatabase) -> None:

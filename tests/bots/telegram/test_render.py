@@ -97,7 +97,7 @@ def test_a_row_reads_from_the_top_in_english(world: World) -> None:
 
 def test_a_row_reads_from_the_top_in_chinese(world: World) -> None:
     text = sent(list_of(world, language="zh-CN"))
-    assert text.startswith("4 个充电站 5 公里内 · 30 度 · 均衡")
+    assert text.startswith("5 公里内 4 个充电站 · 30 度 · 均衡")
     assert row(text, "Lotus Road") == [
         "1. Lotus Road",
         "Lotus · 80 米 · 国标直流 120 kW",
