@@ -14,7 +14,7 @@ function latAt(y, zoom) {
 }
 
 function makeMap(box, tiles, moved) {
-  var zoom = 14, x = 0, y = 0, markers = [], pictures = {}, fingers = {}, last = null, spread = 0;
+  var zoom = 14, x = 0, y = 0, markers = [], pictures = {}, fingers = {}, last = null, spread = 0, dragged = false;
   var layer = el("div", {}), pins = el("div", {});
   box.appendChild(layer);
   box.appendChild(pins);
@@ -63,10 +63,9 @@ function makeMap(box, tiles, moved) {
   }
 
   box.addEventListener("pointerdown", function (event) {
-    if (event.target.closest("button")) return;
+    if (event.target.closest(".zoom")) return;
     fingers[event.pointerId] = event;
-    last = event; spread = 0;
-    if (box.setPointerCapture) box.setPointerCapture(event.pointerId);
+    last = event; spread = 0; dragged = false;
   });
   box.addEventListener("pointermove", function (event) {
     if (!fingers[event.pointerId]) return;
@@ -81,6 +80,11 @@ function makeMap(box, tiles, moved) {
       return;
     }
     if (ids.length > 2 || !last) return;
+    if (!dragged) {
+      if (Math.abs(event.clientX - last.clientX) + Math.abs(event.clientY - last.clientY) < 8) return;
+      dragged = true;
+      box.setPointerCapture(event.pointerId); // from here on it is no tap on a marker any more
+    }
     x -= event.clientX - last.clientX; y -= event.clientY - last.clientY;
     last = event;
     draw();

@@ -233,10 +233,10 @@ by("gcj").addEventListener("change", function () {
   settle(state.device, by("gcj").checked ? "gcj02" : "wgs84").then(function (point) { state.point = point; search(); }, complain);
 });
 by("map-toggle").addEventListener("click", function () {
-  var box = by("map-box"), words = by("map-toggle").querySelector("span");
+  var box = by("map-box"), button = by("map-toggle");
   box.hidden = !box.hidden;
-  words.setAttribute("data-t", box.hidden ? "map" : "hide_map");
-  words.textContent = t(words.getAttribute("data-t"));
+  button.setAttribute("data-t", box.hidden ? "map" : "hide_map");
+  button.textContent = t(button.getAttribute("data-t"));
   showMap();
 });
 by("search-here").addEventListener("click", function () {

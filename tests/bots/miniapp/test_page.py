@@ -63,6 +63,17 @@ def test_the_first_answer_holds_the_list(client: FlaskClient, city: dict[str, St
     assert any(link and link.startswith("/?") and "cursor=" in link and "sort=price" in link for link in links)
 
 
+def test_the_form_without_a_script_starts_from_what_was_asked(client: FlaskClient, city: dict[str, Station]):
+    def chosen(path: str) -> set[str | None]:
+        page, _ = read(client, path)
+        return {
+            attributes["value"] for tag, attributes in page.elements if tag == "option" and "selected" in attributes
+        }
+
+    assert chosen("/") == {"balanced"}
+    assert chosen("/?q=Huaqiang&mode=hurry&sort=price") == {"hurry", "price"}
+
+
 def test_a_typed_place_works_without_a_script(client: FlaskClient, city: dict[str, Station]):
     page, _ = read(client, "/?q=Huaqiang&kwh=20&mode=cheap&sort=distance&lang=zh-CN")
     assert "Huaqiang North Garage" in page.text
