@@ -259,5 +259,7 @@ def moment(at: datetime | None) -> str | None:
 
 def clean(text: str, most: int) -> str:
     """One line of at most `most` characters without control, bidirectional or unpaired characters."""
-    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(c for c in line if c.isprintable())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
