@@ -44,6 +44,8 @@ ROAD_FACTOR = 1.3  # a road is longer than the straight line
 START_OVERHEAD_MIN = 3.0
 LONGEST_WAIT_MIN = 45.0
 SESSION_MIN = 60.0
+USUALLY_BUSY = 0.45  # of the guns, where nobody tells
+TAKEN_MEANWHILE = 0.1  # the chance that a gun which is free now is taken before we are there
 FAILED_VISIT_MIN = 20.0  # what a visit without a charge wastes, besides driving on
 AC_CAR_KW = Decimal(11)  # most cars take no more from an AC gun
 DC_SHARE = Decimal("0.5")  # mean power over a charge against the rating (MASTER, WWW'21)
@@ -90,21 +92,28 @@ def free_guns(connectors: Sequence[Connector], at: datetime) -> FreeGuns:
 
 
 def expected_wait_min(guns: FreeGuns, at: datetime) -> float:
-    """Minutes of waiting on arrival: Sakasegawa's multi-server formula, capped.
+    """Minutes of waiting on arrival: what the last status says, mixed with what is usual as it ages.
 
-    Utilisation mixes the last status with a prior; the status counts 1 when new, 0.9 at one hour, 0.7 at three,
-    0.1 at six hours (the pilot on real Shenzhen data found these weights).
+    The status counts 1 when new, 0.9 at one hour, 0.7 at three, 0.1 at six hours (the pilot on real Shenzhen data
+    found these weights).
     """
-    prior = 0.45
     servers = max(guns.total, 1)
+    usual = _usual_wait_min(USUALLY_BUSY, servers)
     last = guns.free if guns.free is not None else guns.last_free
     age = guns.age(at)
-    busy = prior
-    if last is not None and age is not None:
-        weight = _interpolate(age / timedelta(hours=1), ((0.0, 1.0), (1.0, 0.9), (3.0, 0.7), (6.0, 0.1)))
-        busy = weight * (servers - min(last, servers)) / servers + (1 - weight) * prior
-    if busy >= 0.999:
-        return LONGEST_WAIT_MIN
+    if last is None or age is None:
+        return usual
+    weight = _interpolate(age / timedelta(hours=1), ((0.0, 1.0), (1.0, 0.9), (3.0, 0.7), (6.0, 0.1)))
+    return weight * _wait_after_min(last, servers) + (1 - weight) * usual
+
+
+def _wait_after_min(free: int, servers: int) -> float:
+    """With none free the first of the cars leaves after SESSION_MIN / servers; else all free ones must go first."""
+    return math.pow(TAKEN_MEANWHILE, free) * min(SESSION_MIN / servers, LONGEST_WAIT_MIN)
+
+
+def _usual_wait_min(busy: float, servers: int) -> float:
+    """Sakasegawa's multi-server formula."""
     queue = math.pow(busy, math.sqrt(2 * (servers + 1)) - 1)
     return min(SESSION_MIN * queue / (servers * (1 - busy)), LONGEST_WAIT_MIN)
 

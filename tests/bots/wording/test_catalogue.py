@@ -28,8 +28,8 @@ def sentences() -> Iterator[tuple[str, str]]:
 
 
 def _spoken(call: ast.Call) -> list[str]:
-    name = call.func.id if isinstance(call.func, ast.Name) else ""
-    plural = isinstance(call.func, ast.Attribute) and call.func.attr == "plural"
+    name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+    plural = name == "plural"
     if name not in SPEAKERS and not plural:
         return []
     literals = call.args[:2] if plural else call.args[:1]
