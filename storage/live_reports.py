@@ -15,8 +15,8 @@ from core.station import ConnectorRef, StatusReport
 from core.tariff import Tariff
 from storage.bulk import chunks, insert_new
 from storage.live_values import PriceHistory, is_newer
-from storage.stations import touch
-from storage.tables import connectors, stations, tariffs
+from storage.stations import lock_stations, touch
+from storage.tables import connectors, tariffs
 
 
 class SqlLiveReports:
@@ -98,10 +98,8 @@ class SqlLiveReports:
                 for row in self.db.execute(named):
                     by_station[row.station_id].add(ConnectorRef(operator_id, row.connector_id))
         for ids in chunks(sorted(by_station)):
-            here = (stations.c.id.in_(ids), stations.c.removed_at.is_(None))
-            lock = select(stations.c.id).where(*here).order_by(stations.c.id).with_for_update()
-            locked = list(self.db.execute(lock).scalars())
-            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(locked))).mappings()
+            here = lock_stations(self.db, ids)
+            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(here))).mappings()
             guns += [row for row in rows if _ref(row) in by_station[row["station_id"]]]
         return guns
 

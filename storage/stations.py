@@ -94,6 +94,7 @@ class SqlStations:
         here = select(_STATIONS.c.id).where(_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
         missing = sorted(set(self.db.execute(here).scalars()) - present)
         for chunk in chunks(missing):
+            lock_stations(self.db, chunk)
             self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(chunk)).values(removed_at=at))
         touch(self.db, missing, at)
         return missing
@@ -142,6 +143,13 @@ class SqlStations:
 
     def changed_since(self, at: datetime) -> list[str]:
         return list(self.db.execute(select(_STATIONS.c.id).where(_STATIONS.c.changed_at >= at)).scalars())
+
+
+def lock_stations(db: Connection, station_ids: Sequence[str]) -> list[str]:
+    """Keep others from writing these stations until the end; returns those that are not removed. Every writer
+    locks in the order of ids, so that no two wait for each other."""
+    here = (stations.c.id.in_(station_ids), stations.c.removed_at.is_(None))
+    return list(db.execute(select(stations.c.id).where(*here).order_by(stations.c.id).with_for_update()).scalars())
 
 
 def touch(db: Connection, station_ids: Sequence[str], at: datetime) -> None:

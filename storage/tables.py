@@ -132,7 +132,8 @@ connectors = _table(
     Column("tariff_id", Text, _tariff_reference()),
     Column("price_seen_at", UtcTime),
     Column("no_price", Text),
-    Index(None, "supplier_id", "operator_id", "connector_id"),
+    # The most telling column first: PostgreSQL without statistics would stop at the supplier and read all its guns.
+    Index(None, "connector_id", "operator_id", "supplier_id"),
 )
 
 # Append-only: one row for each change of a gun's tariff, from the first day.

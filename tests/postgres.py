@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -18,9 +16,13 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
-START_WITHIN_S = 60
+START_WITHIN_S = 40
 # A socket path longer than this is refused by the system.
 LONGEST_SOCKET_PATH = 100
+
+# Runs until our end of the input closes: on our word, and when this process dies in whatever way.
+# SIGINT is PostgreSQL's "fast" stop.
+_WATCH = '"$@" & cat; kill -INT $!; wait; rm -rf "$PWD"'
 
 _numbers = itertools.count(1)
 
@@ -43,15 +45,12 @@ def running_server() -> Iterator[URL]:
         if account:
             shutil.chown(folder, account)
         process = _start(binaries, folder, account)
-        # pytest stops fixtures on Ctrl-C; this is for exits that it does not see.
-        atexit.register(_stop, process)
         url = URL.create("postgresql", username="kilowatch", database="postgres", query={"host": str(folder)})
-        _wait_until_ready(url, process, folder)
+        _wait_until_ready(url, folder)
         yield url
     finally:
         if process is not None:
             _stop(process)
-            atexit.unregister(_stop)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,25 +132,26 @@ def _start(binaries: Path, folder: Path, account: str | None) -> subprocess.Pope
         "max_connections": "60",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    # Its own session: Ctrl-C reaches pytest only, which then stops the server in order.
+    # A session of its own: Ctrl-C reaches pytest only, which closes the input.
+    watched = ["sh", "-c", _WATCH, "watch", str(binaries / "postgres"), "-D", str(data), *options]
     return subprocess.Popen(
-        [str(binaries / "postgres"), "-D", str(data), *options],
+        watched,
         user=account,
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=(folder / "server.log").open("wb"),
         start_new_session=True,
     )
 
 
-def _wait_until_ready(url: URL, process: subprocess.Popen[bytes], folder: Path) -> None:
+def _wait_until_ready(url: URL, folder: Path) -> None:
     give_up = time.monotonic() + START_WITHIN_S
     while True:
         try:
             psycopg.connect(url.render_as_string(), connect_timeout=2).close()
         except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > give_up:
+            if time.monotonic() > give_up:
                 log = (folder / "server.log").read_text(errors="replace")
                 raise RuntimeError(f"PostgreSQL did not start:\n{log[-2000:]}") from None
             time.sleep(0.05)
@@ -160,10 +160,6 @@ def _wait_until_ready(url: URL, process: subprocess.Popen[bytes], folder: Path) 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)  # "fast": ends what runs, then stops
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(30)

@@ -15,7 +15,7 @@ from storage.redis_stream import IDS_PER_ENTRY, KEY, NoChangeStream, RedisChange
 from storage.unit_of_work import SqlDatabase
 from tests.redis_server import RedisServer
 from tests.storage import children
-from tests.storage.samples import NOON, minutes, report, save, station
+from tests.storage.samples import NOON, report, save, station
 
 
 @pytest.fixture
@@ -132,9 +132,9 @@ def test_the_follower_heals_what_it_could_not_apply(stream: RedisChangeStream) -
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("told_by", ["redis", "database"])
-def test_another_process_sees_it_within_a_second(
-    told_by: str, database: SqlDatabase, database_url: str, redis_server: RedisServer
+@pytest.mark.parametrize(("told_by", "within_s"), [("redis", 1.0), ("database", 5.0)])
+def test_another_process_sees_it(
+    told_by: str, within_s: float, database: SqlDatabase, database_url: str, redis_server: RedisServer
 ) -> None:
     save(database, station(1), at=SystemClock().now())
     url = redis_server.url if told_by == "redis" else ""
@@ -149,7 +149,7 @@ def test_another_process_sees_it_within_a_second(
             before = time.monotonic()
             stream.publish(touched)
             assert children.line(follower) == status.value
-            assert time.monotonic() - before < 1.0
+            assert time.monotonic() - before < within_s
     finally:
         children.end([follower])
 
@@ -162,7 +162,7 @@ def test_what_redis_never_said_is_healed(database: SqlDatabase, database_url: st
     try:
         assert children.line(follower) == "unknown"
         redis_server.kill()
-        at = SystemClock().now() + minutes(0)
+        at = SystemClock().now()
         with database.write() as unit:
             unit.catalogue.save_statuses("lotus", [report(1, ConnectorStatus.FREE, at)], at)
         assert children.line(follower) == "free"

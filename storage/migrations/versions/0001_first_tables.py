@@ -214,9 +214,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        op.f("ix_connectors_supplier_id_operator_id_connector_id"),
+        op.f("ix_connectors_connector_id_operator_id_supplier_id"),
         "connectors",
-        ["supplier_id", "operator_id", "connector_id"],
+        ["connector_id", "operator_id", "supplier_id"],
         unique=False,
     )
     op.create_table(
@@ -252,7 +252,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_price_observations_station_id_observed_at"), table_name="price_observations")
     op.drop_table("price_observations")
-    op.drop_index(op.f("ix_connectors_supplier_id_operator_id_connector_id"), table_name="connectors")
+    op.drop_index(op.f("ix_connectors_connector_id_operator_id_supplier_id"), table_name="connectors")
     op.drop_table("connectors")
     op.drop_index(op.f("ix_stations_changed_at"), table_name="stations")
     op.drop_table("stations")
