@@ -58,6 +58,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str | None = field(repr=False)
     public_url: str
+    bind: str
     port: int
     log_level: str
     suppliers: tuple[SupplierSettings, ...] = field(repr=False)
@@ -136,6 +137,7 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}",
         redis_url=env.get("REDIS_URL") or None,
         public_url=env.get("PUBLIC_URL", "").rstrip("/"),
+        bind=env.get("BIND", "0.0.0.0"),  # noqa: S104 - a server behind a proxy; `make run` says 127.0.0.1
         port=port,
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
         suppliers=suppliers,

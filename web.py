@@ -86,23 +86,17 @@ def application() -> Flask:
 
 def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
     """The callbacks of the chats that are configured. Imported here, so that the others cost nothing."""
+    import bootstrap
+
     found = []
     if settings.telegram_mode == "webhook" and settings.telegram_bot_token:
         from bots.telegram.webhook import telegram_webhook
 
         found.append(telegram_webhook(services.inbox, settings.telegram_webhook_secret))
-    if settings.wechat_app_id:
+    if (config := bootstrap.wechat_config(settings)) is not None:
         from bots.wechat.client import WechatApi
-        from bots.wechat.config import WechatConfig
         from bots.wechat.webhook import blueprint
 
-        config = WechatConfig(
-            app_id=settings.wechat_app_id,
-            token=settings.wechat_token,
-            aes_key=settings.wechat_aes_key,
-            app_secret=settings.wechat_app_secret,
-            api_base=settings.wechat_api_base,
-        )
         found.append(blueprint(services, config, sender=WechatApi(config, services.clock)))
     return found
 
@@ -127,7 +121,7 @@ def main() -> None:
 
     settings = bootstrap.settings_from_env()
     options = {
-        "bind": f"0.0.0.0:{settings.port}",
+        "bind": f"{settings.bind}:{settings.port}",
         "worker_class": "gthread",
         "workers": 1,
         "threads": THREADS,

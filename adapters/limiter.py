@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from typing import cast
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, Storage, storage_from_string
@@ -51,6 +52,7 @@ class Limiter:
 
 
 def _storage(redis_url: str) -> Storage:
-    scheme = {"unix": "redis+unix"}
     head, _, tail = redis_url.partition("://")
-    return storage_from_string(f"{scheme.get(head, head)}://{tail}", socket_timeout=0.5, socket_connect_timeout=0.5)
+    scheme = {"unix": "redis+unix"}.get(head, head)
+    options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    return cast(Storage, storage_from_string(f"{scheme}://{tail}", **options))

@@ -61,6 +61,7 @@ class CatalogueService:
         with self.database.write() as unit:
             unit.catalogue.save_supplier(supplier)
         present: set[str] = set()
+        stored: set[str] = set()  # tariffs
         rows = added = changed = unchanged = rejected_count = 0
         try:
             for batch in batched(source.stations(), BATCH):
@@ -68,11 +69,13 @@ class CatalogueService:
                 stations = [item for item in batch if isinstance(item, Station)]
                 rejected = [item for item in batch if isinstance(item, Rejected)]
                 rejected_count += len(rejected)
+                met = source.tariffs() if isinstance(source, CarriesTariffs) else {}
+                at = self.clock.now()
                 with self.database.write() as unit:
-                    if isinstance(source, CarriesTariffs):
-                        unit.catalogue.add_tariffs(source.tariffs().values())
-                    diff = unit.catalogue.save_stations(stations, started)
-                    unit.catalogue.quarantine(supplier.id, rejected, started)
+                    unit.catalogue.add_tariffs(met[key] for key in met.keys() - stored)
+                    diff = unit.catalogue.save_stations(stations, at)
+                    unit.catalogue.quarantine(supplier.id, rejected, at)
+                stored |= met.keys()
                 self.stream.publish(diff.touched)
                 present.update(station.id for station in stations)
                 added, changed = added + len(diff.added), changed + len(diff.changed)

@@ -28,9 +28,16 @@ class Inbox:
             return unit.inbox.add(source, key, lane, body, self.clock.now())
 
     def claim(self, source: str, limit: int) -> list[InboxMessage]:
-        """Messages that are now ours to work off, at most one per lane."""
+        """Messages that are now ours to work off, at most one per lane.
+
+        One that took its worker down with it every time comes back when its lease runs out; here it is given up.
+        """
         with self.database.write() as unit:
-            return unit.inbox.claim(source, limit=limit, lease_s=LEASE_S, at=self.clock.now())
+            messages = unit.inbox.claim(source, limit=limit, lease_s=LEASE_S, at=self.clock.now())
+        for message in messages:
+            if message.attempts > MAX_ATTEMPTS:
+                self.fail(message, RuntimeError("its worker never came back"))
+        return [message for message in messages if message.attempts <= MAX_ATTEMPTS]
 
     def finish(self, message: InboxMessage, reply: str = "") -> None:
         with self.database.write() as unit:
