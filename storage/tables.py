@@ -240,3 +240,79 @@ inbox = _table(
 )
 
 ticks = _table("ticks", _key("job"), _key("slot"), Column("taken_at", UtcTime, nullable=False, index=True))
+
+# --- suppliers that talk to us --------------------------------------------------------------------------------
+
+# A party we are connected with. Tokens of theirs that we send stand encrypted in `document`; the ones we check
+# are stored as SHA-256, the pending one while a handshake or a rotation is open.
+partners = _table(
+    "partners",
+    _key(),
+    _words("kind"),
+    _words("state"),
+    Column("token_hash", Words, unique=True),
+    Column("pending_token_hash", Words, unique=True),
+    _words("document"),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+# What we asked of a gun and wait to hear about; the id is unguessable and part of the callback address.
+commands = _table(
+    "commands",
+    _key(),
+    _words("partner_id"),
+    _words("command"),
+    Column("start_seq", Words, nullable=False, index=True),
+    _words("result"),
+    _words("detail"),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("answered_at", UtcTime),
+)
+
+session_updates = _table(
+    "session_updates",
+    _key("supplier_id"),
+    _key("start_seq"),
+    _words("document"),
+    Column("at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+)
+
+charge_records = _table(
+    "charge_records",
+    _key("supplier_id"),
+    _key("record_id"),
+    Column("start_seq", Words, nullable=False, index=True),
+    _words("body_hash"),
+    _words("document"),
+    Column("received_at", UtcTime, nullable=False),
+)
+
+# A supplier whose word is not taken for now: its last good state stays.
+freezes = _table(
+    "freezes",
+    _key("supplier_id"),
+    _words("reason"),
+    _words("who"),
+    Column("frozen_at", UtcTime, nullable=False),
+)
+
+# One place, many descriptions: each station belongs to at most one place, named by one of its stations.
+links = _table(
+    "links",
+    _key("station_id"),
+    Column("place_id", Words, nullable=False, index=True),
+    _words("method"),
+    _words("evidence"),
+    Column("linked_at", UtcTime, nullable=False),
+)
+
+# Pairs that a person has said are not one place; never linked again.
+splits = _table(
+    "splits",
+    _key("one"),
+    _key("other"),
+    _words("who"),
+    Column("split_at", UtcTime, nullable=False),
+    CheckConstraint("one < other", name="ordered"),
+)
