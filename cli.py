@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -82,7 +83,7 @@ def run(bootstrap: Any, settings: Any) -> None:
     """Start everything on this machine and print the address. Ctrl-C stops all."""
     from jobs import redis_server, supervisor
 
-    bootstrap.open_database(settings)
+    database = bootstrap.open_database(settings)
     env = {**os.environ, "PYTHONPATH": _python_path(bootstrap), "KILOWATCH_HOME": str(settings.home)}
     env.setdefault("BIND", "127.0.0.1")  # a machine without secrets is nobody else's business
     processes: dict[str, list[str]] = {}
@@ -110,10 +111,22 @@ def run(bootstrap: Any, settings: Any) -> None:
 
     def announce() -> None:
         ready = supervisor.answers(f"{settings.local_url}/readyz", supervisor.READY_WITHIN_S)
+        _wait_for_prices(database, {one.id for one in settings.suppliers if one.kind == "sandbox"})
         state = "Kilowatch is ready" if ready else "Kilowatch runs, but finds no stations yet: see /readyz"
         click.echo(f"\n  {state}: {settings.local_url}/?lat=22.5410&lng=114.0580\n")
 
     sys.exit(supervisor.supervise(processes, env, announce))
+
+
+def _wait_for_prices(database: Any, suppliers: set[str]) -> None:
+    """On the very first start the prices come a few seconds after the stations; a list without them looks broken."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with database.read() as unit:
+            priced = {one.supplier.id for one in unit.catalogue.suppliers() if "tariffs" in one.last_success_at}
+        if suppliers <= priced:
+            return
+        time.sleep(0.2)
 
 
 def _python_path(bootstrap: Any) -> str:
