@@ -63,11 +63,17 @@ function dayPart(one) {
 
 function minutes(clock) { return Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3)); }
 
+// "01" reads better as "Gun 01"; a label in words says it itself.
+function named(label, gun) {
+  if (!label) return gun.text.plug;
+  return /^[0-9A-Za-z-]{1,6}$/.test(label) ? t("gun", { label: label }) : label;
+}
+
 function gunsPart(one) {
   var list = el("ul", { "class": "guns-list" });
   one.connectors.forEach(function (gun) {
     var label = gun.label || gun.pile;
-    var title = (label ? t("gun", { label: label }) : gun.text.plug) + (gun.count > 1 ? " × " + gun.count : "");
+    var title = named(label, gun) + (gun.count > 1 ? " × " + gun.count : "");
     list.appendChild(el("li", {},
       el("span", {}, title, el("br"), el("small", {}, joined([label && gun.text.plug, gun.text.power, gun.text.per_kwh]))),
       el("span", { "class": "state " + gun.status }, gun.text.status, gun.text.age && el("small", {}, gun.text.age))));
