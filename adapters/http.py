@@ -49,6 +49,15 @@ STATUS = Patience(total_s=4.0, max_bytes=4 * 1024 * 1024)
 CATALOGUE = Patience(total_s=30.0, max_bytes=64 * 1024 * 1024)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer. Names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class SupplierHttp:
     """One supplier's HTTP door. Safe from many threads. Everything that goes wrong is SupplierUnavailable."""
 
@@ -90,14 +99,30 @@ class SupplierHttp:
         given = {"Content-Type": "application/json;charset=utf-8"} | dict(headers or {})
         return self._read_json("POST", path, patience, body=body, headers=given)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        patience: Patience,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Callable[[], bytes] | None = None,
+    ) -> Reply:
+        """The answer whatever its status below 500, for protocols whose refusals and headers say something."""
+        return self._tries(method, path, patience, any_status=True, params=params, headers=headers, body=body)
+
     def close(self) -> None:
         self._http.close()
 
     def _read_json(self, method: str, path: str, patience: Patience, **given: Any) -> Any:
+        return self._parse(self._tries(method, path, patience, **given).body, path)
+
+    def _tries(self, method: str, path: str, patience: Patience, **given: Any) -> Reply:
         deadline = time.monotonic() + patience.total_s
         for attempt in range(1, patience.tries + 1):
             try:
-                raw = self._exchange(method, path, deadline, patience.max_bytes, **given)
+                return self._exchange(method, path, deadline, patience.max_bytes, **given)
             except _Failed as failure:
                 pause_s = failure.pause_s(attempt)
                 left_s = deadline - time.monotonic()
@@ -105,8 +130,6 @@ class SupplierHttp:
                     # The cause is left out: its text has the URL, and with it any key in the query.
                     raise SupplierUnavailable(self.name, asked(path), failure.detail) from None
                 self._sleep(pause_s)
-            else:
-                return self._parse(raw, path)
         raise AssertionError("a call has at least one try")
 
     def _exchange(
@@ -119,7 +142,8 @@ class SupplierHttp:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Callable[[], bytes] | None = None,
-    ) -> bytes:
+        any_status: bool = False,
+    ) -> Reply:
         url = f"{self.base_url}/{path.lstrip('/')}"
         with _translated(), _until(deadline):
             left_s = max(deadline - time.monotonic(), 0.001)
@@ -133,9 +157,10 @@ class SupplierHttp:
                 allow_redirects=False,
                 timeout=(min(self._connect_s, left_s), left_s),
             ) as reply:
-                if reply.status_code != requests.codes.ok:
-                    raise _Failed.status(reply.status_code, reply.headers.get("Retry-After"))
-                return _read_bounded(reply, max_bytes)
+                failure = _Failed.status(reply.status_code, reply.headers.get("Retry-After"))
+                if reply.status_code != requests.codes.ok and (failure.worth_retrying or not any_status):
+                    raise failure
+                return Reply(reply.status_code, reply.headers, _read_bounded(reply, max_bytes))
 
     def _parse(self, raw: bytes, path: str) -> Any:
         try:

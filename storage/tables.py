@@ -267,6 +267,22 @@ commands = _table(
     _words("detail"),
     Column("asked_at", UtcTime, nullable=False),
     Column("answered_at", UtcTime),
+    # The gun it was asked of.
+    Column("operator_id", Words),
+    Column("connector_id", Words),
+)
+
+# What a partner told us, in its own words: the ground that a partial push (PATCH) is laid on. `mark` is what else
+# an object is looked for by, as our number of the session it belongs to.
+partner_objects = _table(
+    "partner_objects",
+    _key("partner_id"),
+    _key("module"),
+    _key("key"),
+    _words("mark"),
+    Column("updated_at", UtcTime),
+    _words("document"),
+    Index(None, "partner_id", "module", "mark"),
 )
 
 session_updates = _table(
