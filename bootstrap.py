@@ -34,6 +34,7 @@ from core.ports import CanBePinged, ChangeStream, Clock, Database, JobQueue, Lis
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.catalogue import CatalogueService
+from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
@@ -245,6 +246,7 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
         catalogue=CatalogueService(database, stream, clock),
+        desk=SupplierDeskService(database, stream, clock),
         limiter=Limiter(redis_url(settings)),
         queue=queue,
         suppliers=open_suppliers(settings.suppliers, clock),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -134,7 +134,10 @@ class QuarantineRow:
 
 @dataclass(frozen=True, slots=True)
 class SupplierState:
-    """A supplier and how our last pulls went. `asked` is "catalogue", "status" or "tariffs"."""
+    """A supplier and how our last pulls went.
+
+    `asked` is "catalogue", "changes", "status" or "tariffs"; "push" is what the supplier told us unasked.
+    """
 
     supplier: Supplier
     stations: int
@@ -148,6 +151,10 @@ class CatalogueRepository(Protocol):
 
     def save_supplier(self, supplier: Supplier) -> None: ...
 
+    def introduce(self, supplier_id: str) -> None:
+        """Make sure there is such a supplier: it may push before it is pulled. Its name comes with the first pull."""
+        ...
+
     def suppliers(self) -> list[SupplierState]: ...
 
     def note_pull(self, supplier_id: str, asked: str, at: datetime, error: str = "") -> None:
@@ -160,6 +167,22 @@ class CatalogueRepository(Protocol):
 
     def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
         """Mark the supplier's stations outside `present` as removed; returns their ids."""
+        ...
+
+    def remove(self, supplier_id: str, external_ids: Sequence[str], at: datetime) -> list[str]:
+        """Mark these stations as removed; returns the ids of those that were not."""
+        ...
+
+    def held(self, ids: Sequence[str]) -> dict[str, Station]:
+        """What we hold of these stations by id, kept from other writers until the transaction ends."""
+        ...
+
+    def knows(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> bool:
+        """Whether any of these guns is in the catalogue."""
+        ...
+
+    def newest_update(self, supplier_id: str) -> datetime | None:
+        """The latest moment at which the supplier says it changed one of its stations."""
         ...
 
     def save_statuses(self, supplier_id: str, reports: Sequence[StatusReport], at: datetime) -> list[str]:
@@ -176,8 +199,8 @@ class CatalogueRepository(Protocol):
         """Store tariffs that stations refer to by id. Storing one twice changes nothing."""
         ...
 
-    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> None:
-        """Keep refused rows; the same row with the same reason is counted, not repeated."""
+    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
+        """Keep refused rows; the same row with the same reason is counted, not repeated. Returns how many are new."""
         ...
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]: ...
@@ -280,7 +303,165 @@ class TickRepository(Protocol):
 
     def take(self, job: str, slot: str, at: datetime) -> bool: ...
 
+    def lease(self, work: str, at: datetime, lease_s: float) -> bool:
+        """Have this work to oneself; False while another has it whose lease has not run out."""
+        ...
+
+    def release(self, work: str, at: datetime) -> None:
+        """Give back the lease taken at this moment; another's is left alone."""
+        ...
+
     def purge(self, before: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A supplier whose word is not taken for now: its last good state stays."""
+
+    supplier_id: str
+    reason: str
+    who: str  # a person, or "kilowatch" itself
+    frozen_at: datetime
+
+
+class FreezeRepository(Protocol):
+    def get(self, supplier_id: str) -> Freeze | None: ...
+
+    def all(self) -> list[Freeze]: ...
+
+    def freeze(self, freeze: Freeze) -> bool:
+        """False when it is frozen already; the first reason stands."""
+        ...
+
+    def thaw(self, supplier_id: str, who: str, at: datetime) -> bool:
+        """False when it is not frozen. The next full list will be believed, however it looks."""
+        ...
+
+    def believed(self, supplier_id: str) -> bool:
+        """Whether a person has thawed it and no full list has come since."""
+        ...
+
+    def forget_thaw(self, supplier_id: str) -> None:
+        """The full list that was to be believed has come."""
+        ...
+
+
+class RecordRepository(Protocol):
+    """What suppliers say of charging sessions."""
+
+    def save_session(self, supplier_id: str, update: SessionUpdate, at: datetime) -> bool:
+        """Keep the newest word, filled up with what it leaves out; an end is final. False when nothing changed."""
+        ...
+
+    def session(self, supplier_id: str, start_seq: str) -> SessionUpdate | None: ...
+
+    def add_record(self, supplier_id: str, record: ChargeRecord, at: datetime) -> RecordVerdict:
+        """Keep it for ever. On a conflict the first one stands."""
+        ...
+
+    def record(self, supplier_id: str, record_id: str) -> ChargeRecord | None: ...
+
+    def records_of(self, supplier_id: str, start_seq: str) -> list[ChargeRecord]:
+        """In the order in which they came."""
+        ...
+
+
+class PartnerState(StrEnum):
+    INVITED = "invited"  # they hold a token of ours that is good for registering only
+    PENDING = "pending"  # our own registration with them is open
+    REGISTERED = "registered"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A supplier that calls us too. Tokens we check are kept as SHA-256; `document` is the protocol's own."""
+
+    id: str  # of the supplier
+    kind: str
+    state: PartnerState
+    token_hash: str | None
+    pending_token_hash: str | None  # as good as the other while a handshake or a rotation is open
+    document: str = field(repr=False)
+    updated_at: datetime
+
+
+class PartnerRepository(Protocol):
+    def get(self, partner_id: str) -> Partner | None:
+        """In a writing unit nobody else changes it until the end."""
+        ...
+
+    def by_token(self, token_hash: str) -> Partner | None:
+        """Whose token this is, the pending ones included."""
+        ...
+
+    def save(self, partner: Partner) -> None: ...
+
+    def remove(self, partner_id: str) -> None:
+        """Also forgets what the partner told us."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing asked of a gun. `result` is the partner's last word on it, "" before it said any."""
+
+    id: str
+    partner_id: str
+    command: str
+    start_seq: str
+    ref: ConnectorRef
+    asked_at: datetime
+    result: str = ""
+    detail: str = ""
+    answered_at: datetime | None = None  # when the gun's own answer came, which follows the partner's
+
+
+class CommandRepository(Protocol):
+    def add(self, command: Command) -> None: ...
+
+    def get(self, command_id: str) -> Command | None: ...
+
+    def latest(self, partner_id: str, command: str, start_seq: str) -> Command | None:
+        """The last one of this kind for our number, however its letters are cased."""
+        ...
+
+    def note(self, command_id: str, result: str, detail: str, answered_at: datetime | None = None) -> None: ...
+
+    def asked_since(
+        self, partner_id: str, command: str, since: datetime, *, offset: int, limit: int
+    ) -> tuple[list[Command], int]:
+        """A page of them, oldest first, and how many there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerObject:
+    """Something a partner told us, in its own words. `mark` is what else it is looked for by."""
+
+    key: str
+    document: str = field(repr=False)
+    updated_at: datetime | None
+    mark: str = ""
+
+
+class PartnerObjectRepository(Protocol):
+    """What partners told us, by partner and module: the ground a partial push is laid on."""
+
+    def get(self, partner_id: str, module: str, key: str) -> PartnerObject | None:
+        """In a writing unit nobody else changes it until the end."""
+        ...
+
+    def many(self, partner_id: str, module: str, keys: Sequence[str]) -> dict[str, PartnerObject]: ...
+
+    def all(self, partner_id: str, module: str) -> list[PartnerObject]: ...
+
+    def marked(self, partner_id: str, module: str, mark: str) -> list[PartnerObject]:
+        """Those with this mark, the newest first."""
+        ...
+
+    def save(self, partner_id: str, module: str, objects: Sequence[PartnerObject]) -> None: ...
+
+    def remove(self, partner_id: str, module: str, key: str) -> bool: ...
 
 
 class UnitOfWork(Protocol):
@@ -290,6 +471,11 @@ class UnitOfWork(Protocol):
     users: UserRepository
     inbox: InboxRepository
     ticks: TickRepository
+    partners: PartnerRepository
+    commands: CommandRepository
+    partner_objects: PartnerObjectRepository
+    freezes: FreezeRepository
+    records: RecordRepository
 
 
 class Database(Protocol):
@@ -313,6 +499,17 @@ class ListsStations(Protocol):
 
     def stations(self) -> Iterator[Station | Rejected]:
         """All stations. Raises SupplierUnavailable when the list cannot be finished."""
+        ...
+
+
+@runtime_checkable
+class ListsChanges(Protocol):
+    """A supplier that can say what it has changed. Only a full list tells what is gone."""
+
+    supplier: Supplier
+
+    def changes(self, since: datetime) -> Iterator[Station | Rejected]:
+        """Stations changed at or after `since`, by the supplier's own clock. Raises SupplierUnavailable."""
         ...
 
 

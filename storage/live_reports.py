@@ -16,7 +16,7 @@ from core.tariff import Tariff
 from storage.bulk import chunks, insert_new
 from storage.live_values import PriceHistory, is_newer
 from storage.stations import lock_stations, touch
-from storage.tables import connectors, tariffs
+from storage.tables import connectors, stations, tariffs
 
 
 class SqlLiveReports:
@@ -43,6 +43,11 @@ class SqlLiveReports:
             self.db.execute(_SET_STATUS, updates)
         touch(self.db, list(touched), at)
         return sorted(touched)
+
+    def knows(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> bool:
+        here = select(stations.c.id).where(stations.c.removed_at.is_(None)).limit(1)
+        named = chunks(sorted(self._stations_of(supplier_id, refs)))
+        return any(self.db.execute(here.where(stations.c.id.in_(ids))).first() for ids in named)
 
     def save_tariffs(
         self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
@@ -83,6 +88,14 @@ class SqlLiveReports:
     def _locked_guns(self, supplier_id: str, refs: Collection[ConnectorRef]) -> list[RowMapping]:
         """The guns of these names, their stations locked, in one order for all writers."""
         guns: list[RowMapping] = []
+        by_station = self._stations_of(supplier_id, refs)
+        for ids in chunks(sorted(by_station)):
+            here = lock_stations(self.db, ids)
+            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(here))).mappings()
+            guns += [row for row in rows if _ref(row) in by_station[row["station_id"]]]
+        return guns
+
+    def _stations_of(self, supplier_id: str, refs: Collection[ConnectorRef]) -> dict[str, set[ConnectorRef]]:
         by_station: dict[str, set[ConnectorRef]] = defaultdict(set)
         by_operator: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
@@ -97,11 +110,7 @@ class SqlLiveReports:
                 )
                 for row in self.db.execute(named):
                     by_station[row.station_id].add(ConnectorRef(operator_id, row.connector_id))
-        for ids in chunks(sorted(by_station)):
-            here = lock_stations(self.db, ids)
-            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(here))).mappings()
-            guns += [row for row in rows if _ref(row) in by_station[row["station_id"]]]
-        return guns
+        return by_station
 
 
 _TARIFFS = tariffs

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
 
 from core.ports import Diff
-from core.station import Connector, ConnectorRef, ConnectorStatus, Station
+from core.station import Connector, ConnectorRef, ConnectorStatus, Station, station_key
 from storage.bulk import chunks, upsert
 from storage.live_values import PriceHistory, merge_live
 from storage.station_rows import connector_row, content_hash, station_row, to_connector, to_station
@@ -92,12 +92,28 @@ class SqlStations:
     def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
         """`present` holds station ids."""
         here = select(_STATIONS.c.id).where(_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
-        missing = sorted(set(self.db.execute(here).scalars()) - present)
-        for chunk in chunks(missing):
-            lock_stations(self.db, chunk)
-            self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(chunk)).values(removed_at=at))
-        touch(self.db, missing, at)
-        return missing
+        return self._remove(sorted(set(self.db.execute(here).scalars()) - present), at)
+
+    def remove(self, supplier_id: str, external_ids: Sequence[str], at: datetime) -> list[str]:
+        return self._remove(sorted({station_key(supplier_id, one) for one in external_ids}), at)
+
+    def _remove(self, ids: Sequence[str], at: datetime) -> list[str]:
+        removed: list[str] = []
+        for chunk in chunks(ids):
+            here = lock_stations(self.db, chunk)
+            self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(here)).values(removed_at=at))
+            removed += here
+        touch(self.db, removed, at)
+        return removed
+
+    def held(self, ids: Sequence[str]) -> dict[str, Station]:
+        here = [one for chunk in chunks(sorted(set(ids))) for one in lock_stations(self.db, chunk)]
+        return {station.id: station for station in self.stations(here)}
+
+    def newest_update(self, supplier_id: str) -> datetime | None:
+        here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
+        newest: datetime | None = self.db.execute(select(func.max(_STATIONS.c.updated_at)).where(*here)).scalar()
+        return newest
 
     def stations(self, ids: Sequence[str] | None = None) -> Iterator[Station]:
         if ids is None:

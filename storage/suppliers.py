@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from core.geo import Datum
 from core.ports import QuarantineRow, SupplierState
 from core.station import Rejected, Supplier
-from storage.bulk import insert, upsert
+from storage.bulk import chunks, insert, insert_new, upsert
 from storage.tables import pulls, quarantine, stations, suppliers
 
 
@@ -34,6 +34,10 @@ class SqlSuppliers:
             "datum": supplier.datum.value,
         }
         upsert(self.db, suppliers, [row])
+
+    def introduce(self, supplier_id: str) -> None:
+        nobody = {"kind": "", "licence": "", "attribution": "", "url": "", "datum": Datum.WGS84.value}
+        insert_new(self.db, suppliers, [nobody | {"id": supplier_id, "name": supplier_id}])
 
     def suppliers(self) -> list[SupplierState]:
         counted = (
@@ -60,7 +64,7 @@ class SqlSuppliers:
             del written["last_success_at"]  # the last success stays what it was
         self.db.execute(statement.on_conflict_do_update(index_elements=["supplier_id", "asked"], set_=written))
 
-    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> None:
+    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
         rows: dict[str, dict[str, Any]] = {}
         for one in rejected:
             key = _row_key(one)
@@ -77,12 +81,19 @@ class SqlSuppliers:
                 "times": times,
             }
         if not rows:
-            return
+            return 0
+        new = len(rows) - self._quarantined_before(supplier_id, list(rows))
         statement = insert(self.db, quarantine)
         again = {name: statement.excluded[name] for name in ("detail", "raw", "last_seen_at")}
         again["times"] = quarantine.c.times + statement.excluded.times
         statement = statement.on_conflict_do_update(index_elements=["supplier_id", "row_key"], set_=again)
         self.db.execute(statement, [rows[key] for key in sorted(rows)])
+        return new
+
+    def _quarantined_before(self, supplier_id: str, keys: Sequence[str]) -> int:
+        mine = select(func.count()).where(quarantine.c.supplier_id == supplier_id)
+        counts = (mine.where(quarantine.c.row_key.in_(chunk)) for chunk in chunks(keys))
+        return sum(self.db.execute(count).scalar_one() for count in counts)
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]:
         columns = [column for column in quarantine.c if column.name != "row_key"]

@@ -9,12 +9,26 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.ports import CatalogueRepository, InboxRepository, TickRepository, UserRepository
+from core.ports import (
+    CatalogueRepository,
+    CommandRepository,
+    FreezeRepository,
+    InboxRepository,
+    PartnerObjectRepository,
+    PartnerRepository,
+    RecordRepository,
+    TickRepository,
+    UserRepository,
+)
 from storage.catalogue import SqlCatalogue
 from storage.changes import SqlChanges
+from storage.commands import SqlCommands
 from storage.engine import READS_OPTION
 from storage.errors import StorageUnavailable, explain
+from storage.freezes import SqlFreezes
 from storage.inbox import SqlInbox
+from storage.partners import SqlPartnerObjects, SqlPartners
+from storage.records import SqlRecords
 from storage.tables import stations
 from storage.ticks import SqlTicks
 from storage.users import SqlUsers
@@ -28,6 +42,11 @@ class SqlUnitOfWork:
         self.users: UserRepository = SqlUsers(db, locks=writes)
         self.inbox: InboxRepository = SqlInbox(db)
         self.ticks: TickRepository = SqlTicks(db)
+        self.partners: PartnerRepository = SqlPartners(db, locks=writes)
+        self.commands: CommandRepository = SqlCommands(db)
+        self.partner_objects: PartnerObjectRepository = SqlPartnerObjects(db, locks=writes)
+        self.freezes: FreezeRepository = SqlFreezes(db)
+        self.records: RecordRepository = SqlRecords(db)
         self.changes = SqlChanges(db)
 
 

@@ -20,6 +20,7 @@ from core.ports import ListsStations
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.catalogue import CatalogueService
+from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.station import (
@@ -204,6 +205,7 @@ def make_world(folder: Path, *, database_url: str = "", public_url: str = "https
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
+        desk=SupplierDeskService(database, NoChangeStream(), clock),
         limiter=limiter,
         queue=NoQueue(),
         suppliers={},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex
+from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex, SupplierDesk
 from core.services.accounts import AccountService
 from core.services.catalogue import CatalogueService
 from core.services.finder import StationFinder
@@ -23,6 +23,7 @@ class Services:
     accounts: AccountService
     inbox: Inbox
     catalogue: CatalogueService
+    desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
     queue: JobQueue
     suppliers: Mapping[str, ListsStations]  # the live ones, by supplier id

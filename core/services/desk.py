@@ -1,0 +1,127 @@
+"""The desk where suppliers tell us things unasked: stations, states, prices, sessions and charge records.
+
+Each call is one transaction, and what it changed is announced to every process after the commit. A frozen supplier
+is heard and not believed, except about sessions and records: those are about money that has been spent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from core.charging import ChargeRecord, SessionUpdate
+from core.ports import ChangeStream, Clock, Database, RecordVerdict, UnitOfWork
+from core.station import ConnectorRef, Rejected, Station, StatusReport, station_key
+from core.tariff import Tariff
+
+# That a supplier speaks is written down this often, not with each of a thousand pushes a second.
+NOTED_EVERY = timedelta(seconds=30)
+
+log = logging.getLogger(__name__)
+
+
+class SupplierDeskService:
+    """core.ports.SupplierDesk. Safe from many threads and processes."""
+
+    def __init__(self, database: Database, stream: ChangeStream, clock: Clock) -> None:
+        self.database, self.stream, self.clock = database, stream, clock
+        self._noted: dict[str, datetime] = {}
+
+    def stations(self, supplier_id: str, stations: Sequence[Station], rejected: Sequence[Rejected] = ()) -> None:
+        if any(one.supplier_id != supplier_id for one in stations):
+            raise ValueError(f"{supplier_id} can only tell its own stations")
+        at = self.clock.now()
+        touched: list[str] = []
+        with self.database.write() as unit:
+            self._heard(unit, supplier_id, at)
+            unit.catalogue.quarantine(supplier_id, rejected, at)
+            if not self._frozen(unit, supplier_id, "stations"):
+                touched = unit.catalogue.save_stations(_not_overtaken(unit, stations), at).touched
+        self._announce(supplier_id, at, touched)
+
+    def removed(self, supplier_id: str, external_ids: Sequence[str]) -> None:
+        at = self.clock.now()
+        touched: list[str] = []
+        with self.database.write() as unit:
+            self._heard(unit, supplier_id, at)
+            if not self._frozen(unit, supplier_id, "removals"):
+                touched = unit.catalogue.remove(supplier_id, external_ids, at)
+        self._announce(supplier_id, at, touched)
+
+    def station(self, supplier_id: str, external_id: str) -> Station | None:
+        with self.database.read() as unit:
+            return next(unit.catalogue.stations([station_key(supplier_id, external_id)]), None)
+
+    def statuses(self, supplier_id: str, reports: Sequence[StatusReport]) -> bool:
+        at = self.clock.now()
+        touched: list[str] = []
+        with self.database.write() as unit:
+            self._heard(unit, supplier_id, at)
+            if not self._frozen(unit, supplier_id, "states"):
+                touched = unit.catalogue.save_statuses(supplier_id, reports, at)
+            known = bool(touched) or unit.catalogue.knows(supplier_id, [one.ref for one in reports])
+        self._announce(supplier_id, at, touched)
+        return known
+
+    def prices(self, supplier_id: str, prices: Sequence[tuple[ConnectorRef, Tariff]]) -> None:
+        at = self.clock.now()
+        touched: list[str] = []
+        with self.database.write() as unit:
+            self._heard(unit, supplier_id, at)
+            if not self._frozen(unit, supplier_id, "prices"):
+                touched = unit.catalogue.save_tariffs(supplier_id, prices, at)
+        self._announce(supplier_id, at, touched)
+
+    def session(self, supplier_id: str, update: SessionUpdate) -> None:
+        with self.database.write() as unit:
+            unit.records.save_session(supplier_id, update, self.clock.now())
+
+    def record(self, supplier_id: str, record: ChargeRecord) -> RecordVerdict:
+        at = self.clock.now()
+        with self.database.write() as unit:
+            verdict = unit.records.add_record(supplier_id, record, at)
+            if verdict is RecordVerdict.CONFLICT:
+                unit.catalogue.introduce(supplier_id)
+                unit.catalogue.quarantine(supplier_id, [_conflicting(record)], at)
+        if verdict is RecordVerdict.CONFLICT:
+            log.error("a charge record came again with another body", extra={"supplier": supplier_id})
+        return verdict
+
+    def _heard(self, unit: UnitOfWork, supplier_id: str, at: datetime) -> None:
+        """Note that the supplier speaks, now and then. The first time it may be new to us."""
+        noted = self._noted.get(supplier_id)
+        if noted is None or not timedelta(0) <= at - noted < NOTED_EVERY:
+            unit.catalogue.introduce(supplier_id)
+            unit.catalogue.note_pull(supplier_id, "push", at)
+
+    def _frozen(self, unit: UnitOfWork, supplier_id: str, what: str) -> bool:
+        freeze = unit.freezes.get(supplier_id)
+        if freeze is not None:
+            log.warning("frozen: a push is ignored", extra={"supplier": supplier_id, "pushed": what})
+        return freeze is not None
+
+    def _announce(self, supplier_id: str, at: datetime, touched: Sequence[str]) -> None:
+        """After the commit, so that whoever looks at once finds it."""
+        noted = self._noted.get(supplier_id)
+        if noted is None or not timedelta(0) <= at - noted < NOTED_EVERY:
+            self._noted[supplier_id] = at
+        self.stream.publish(touched)
+
+
+def _not_overtaken(unit: UnitOfWork, stations: Sequence[Station]) -> list[Station]:
+    """Pushes overtake each other and delta pulls: what the supplier has changed since is not changed back."""
+    held = unit.catalogue.held([one.id for one in stations])
+    return [one for one in stations if not _older(one, held.get(one.id))]
+
+
+def _older(told: Station, held: Station | None) -> bool:
+    if held is None or held.updated_at is None or told.updated_at is None:
+        return False
+    return told.updated_at < held.updated_at
+
+
+def _conflicting(record: ChargeRecord) -> Rejected:
+    detail = f"held with another body; this one says {record.energy_kwh} kWh, {record.total_cost} {record.currency}"
+    return Rejected(record.record_id, "record_conflict", detail, record.raw or repr(asdict(record)))
