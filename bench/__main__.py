@@ -1,0 +1,23 @@
+"""`make bench`: every benchmark, one after the other. Each prints ratios against peers measured in the same run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAMS = (
+    ["bench.search", "--n", "20000"],
+    ["bench.search", "--n", "100000"],
+)
+
+
+def main() -> None:
+    failed = False
+    for program in PROGRAMS:
+        print(f"== {' '.join(program)}", flush=True)
+        failed = subprocess.run([sys.executable, "-m", *program], check=False).returncode != 0 or failed
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
