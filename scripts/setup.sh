@@ -62,7 +62,7 @@ has_redis() { .venv/bin/python -c 'import sys; from jobs.redis_server import red
 has_zbar() { .venv/bin/python -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("zbar"))'; }
 has_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; }
 has_chromium() { command -v chromedriver >/dev/null 2>&1 && { command -v chromium || command -v google-chrome; } >/dev/null 2>&1; }
-has_cjk_font() { ! command -v fc-list >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q .; }
+has_cjk_font() { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh 2>/dev/null | grep -q .; }
 
 missing=""
 want() { missing="$missing $*"; }

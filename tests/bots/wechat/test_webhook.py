@@ -325,15 +325,18 @@ class TestRepeats:
         assert got == {openid: openid for openid in people}
 
     def test_what_lies_in_the_inbox_is_not_readable(self, wechat: Platform, world: World) -> None:
+        world.services.finder.geocoder = Geocoder(is_open=False)  # so that one message is still at work
         wechat.push(wechat.location(LIN, GCJ.lat, GCJ.lng))
-        wechat.push(wechat.text(LIN, "更多"))
+        with pytest.raises(requests.ReadTimeout):
+            wechat.push(wechat.text(LIN, "深圳北站"), timeout_s=0.4)
         with world.services.database.engine.connect() as db:  # type: ignore[attr-defined]
-            rows = db.exec_driver_sql("select body, reply from inbox").all()
-        assert len(rows) == 2
-        for body, reply in rows:
-            assert "Location_X" in opened(body) or "更多" in opened(body)
-            assert "22.5" not in body + reply
-            assert "<xml>" in opened(reply)
+            rows = db.exec_driver_sql("select state, body, reply from inbox order by id").all()
+        world.services.finder.geocoder.gate.set()
+        (done, nothing, reply), (_, waiting, _) = rows
+        assert (done, nothing) == ("done", "")
+        assert "<xml>" in opened(reply)
+        assert "深圳北站" in opened(waiting)
+        assert "22.5" not in reply + waiting
 
 
 # --- five seconds ------------------------------------------------------------------------------------------------
