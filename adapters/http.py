@@ -1,15 +1,17 @@
 """HTTP towards suppliers: every exchange ends in time, stays small, and fails with one kind of error.
 
 `requests` alone promises neither: its read timeout starts anew with every byte that dribbles in, and its errors
-carry the whole URL, with any key in it.
+carry the whole URL, with any key in it. Every supplier also has its breakers and its few places, and is called only
+at origins that were agreed on and addresses that lead outside (adapters/addresses.py).
 """
 
 from __future__ import annotations
 
-import io
 import json
+import logging
 import random
-import socket
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,22 +20,52 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from adapters.addresses import LookUp, Resolver, UrlRefused, look_up, meant_by, origin_of, vet_url
+from adapters.breaker import Breaker
+from adapters.sockets import CONNECT_S, Adapter, exchange
 from core.errors import SupplierUnavailable
 
-CONNECT_S = 2.0
+__all__ = [
+    "CATALOGUE",
+    "COMMAND",
+    "STATUS",
+    "Kind",
+    "Patience",
+    "Reply",
+    "SupplierHttp",
+    "UrlRefused",
+    "asked",
+    "origin_of",
+    "past_the_breaker",
+    "vet_url",
+]
+
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 _CHUNK_BYTES = 64 * 1024
-# Enough for the thread pools of one supplier; more callers wait for a connection instead of opening one.
-_CONNECTIONS = 8
+# Calls to one supplier at a time, so that a slow one does not take the threads of the others. Commands have as many
+# again: somebody stands at a gun and must not wait behind a catalogue.
+_PLACES = 4
+
+_ORIGIN = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """Kinds of calls, which fail apart from each other: each has a breaker of its own."""
+
+    CATALOGUE = "catalogue"
+    STATUS = "status"
+    COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +75,24 @@ class Patience:
     total_s: float
     max_bytes: int
     tries: int = 3
+    kind: Kind = Kind.CATALOGUE
 
 
-STATUS = Patience(total_s=4.0, max_bytes=4 * 1024 * 1024)
+STATUS = Patience(total_s=4.0, max_bytes=4 * 1024 * 1024, kind=Kind.STATUS)
 CATALOGUE = Patience(total_s=30.0, max_bytes=64 * 1024 * 1024)
+COMMAND = Patience(total_s=10.0, max_bytes=1024 * 1024, tries=1, kind=Kind.COMMAND)
+
+_insisting: ContextVar[bool] = ContextVar("insisting", default=False)
+
+
+@contextmanager
+def past_the_breaker() -> Iterator[None]:
+    """For pings: a person, or a start of the product, wants to know now. What they find out counts for the others."""
+    token = _insisting.set(True)
+    try:
+        yield
+    finally:
+        _insisting.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +105,37 @@ class Reply:
 
 
 class SupplierHttp:
-    """One supplier's HTTP door. Safe from many threads. Everything that goes wrong is SupplierUnavailable."""
+    """One supplier's HTTP door. Safe from many threads. Everything that goes wrong is SupplierUnavailable.
+
+    `base_url` comes from our configuration, never from the supplier: if it names a loopback or private address,
+    that is meant. A path may also be a whole address that the supplier named; it is called if its origin is that of
+    `base_url` or one of `allowed_origins`. `breaker` makes the breaker of each kind of call.
+    """
 
     def __init__(
         self,
         name: str,
         base_url: str,
         *,
+        allowed_origins: frozenset[str] = frozenset(),
         connect_s: float = CONNECT_S,
         sleep: Callable[[float], None] = time.sleep,
+        breaker: Callable[[], Breaker] = Breaker,
+        look_up: LookUp = look_up,
     ) -> None:
         self.name, self.base_url = name, base_url.rstrip("/")
+        self._allowed = allowed_origins
+        self._resolver = Resolver(meant_by(base_url), look_up)
+        self._breakers = {kind: breaker() for kind in Kind}
+        reads, commands = threading.BoundedSemaphore(_PLACES), threading.BoundedSemaphore(_PLACES)
+        self._places = {kind: commands if kind is Kind.COMMAND else reads for kind in Kind}
         self._connect_s, self._sleep = connect_s, sleep
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy or .netrc of the machine is not meant for suppliers
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._http.headers["Accept-Encoding"] = "gzip, deflate"
-        self._http.mount("http://", _Adapter())
-        self._http.mount("https://", _Adapter())
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, Adapter(2 * _PLACES))
 
     def get(
         self,
@@ -110,19 +169,25 @@ class SupplierHttp:
         body: Callable[[], bytes] | None = None,
     ) -> Reply:
         """The answer whatever its status below 500, for protocols whose refusals and headers say something."""
-        return self._tries(method, path, patience, any_status=True, params=params, headers=headers, body=body)
+        given = {"params": params, "headers": headers, "body": body}
+        return self._tries(method, path, patience, lambda reply: reply, any_status=True, **given)
 
     def close(self) -> None:
         self._http.close()
 
     def _read_json(self, method: str, path: str, patience: Patience, **given: Any) -> Any:
-        return self._parse(self._tries(method, path, patience, **given).body, path)
+        return self._tries(method, path, patience, _parse, **given)
 
-    def _tries(self, method: str, path: str, patience: Patience, **given: Any) -> Reply:
+    def _tries(self, method: str, path: str, patience: Patience, read: Callable[[Reply], T], **given: Any) -> T:
         deadline = time.monotonic() + patience.total_s
+        try:
+            url = self._url(path)
+        except UrlRefused as refusal:
+            raise SupplierUnavailable(self.name, asked(path), str(refusal)) from None
         for attempt in range(1, patience.tries + 1):
             try:
-                return self._exchange(method, path, deadline, patience.max_bytes, **given)
+                with self._place(patience.kind, deadline), self._watched(patience.kind):
+                    return read(self._exchange(method, url, deadline, patience.max_bytes, **given))
             except _Failed as failure:
                 pause_s = failure.pause_s(attempt)
                 left_s = deadline - time.monotonic()
@@ -132,10 +197,40 @@ class SupplierHttp:
                 self._sleep(pause_s)
         raise AssertionError("a call has at least one try")
 
+    @contextmanager
+    def _place(self, kind: Kind, deadline: float) -> Iterator[None]:
+        """One of the few places for calls to this supplier."""
+        places = self._places[kind]
+        if not places.acquire(timeout=max(deadline - time.monotonic(), 0)):
+            raise _Failed("too many calls at once", worth_retrying=False)
+        try:
+            yield
+        finally:
+            places.release()
+
+    @contextmanager
+    def _watched(self, kind: Kind) -> Iterator[None]:
+        """The breaker of this kind of call: it is asked first, and told how the call went."""
+        breaker = self._breakers[kind]
+        wait_s = 0.0 if _insisting.get() else breaker.wait_s()
+        if wait_s:
+            raise _Failed(f"not asked: it keeps failing; asked again in {wait_s:.0f} s", worth_retrying=False)
+        try:
+            yield
+        except _Failed as failure:
+            if failure.answered:
+                breaker.succeeded()
+            elif breaker.failed():
+                log.warning("breaker opened", extra={"supplier": self.name, "kind": kind, "error": failure.detail})
+            raise
+        else:
+            if breaker.succeeded():
+                log.info("breaker closed", extra={"supplier": self.name, "kind": kind})
+
     def _exchange(
         self,
         method: str,
-        path: str,
+        url: str,
         deadline: float,
         max_bytes: int,
         *,
@@ -144,8 +239,7 @@ class SupplierHttp:
         body: Callable[[], bytes] | None = None,
         any_status: bool = False,
     ) -> Reply:
-        url = f"{self.base_url}/{path.lstrip('/')}"
-        with _translated(), _until(deadline):
+        with _translated(), exchange(deadline, self._resolver):
             left_s = max(deadline - time.monotonic(), 0.001)
             with self._http.request(
                 method,
@@ -162,16 +256,15 @@ class SupplierHttp:
                     raise failure
                 return Reply(reply.status_code, reply.headers, _read_bounded(reply, max_bytes))
 
-    def _parse(self, raw: bytes, path: str) -> Any:
-        try:
-            return json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise SupplierUnavailable(self.name, asked(path), "the answer is not JSON") from None
+    def _url(self, path: str) -> str:
+        if _ORIGIN.match(path):
+            return vet_url(path, self._allowed | {self.base_url})
+        return f"{self.base_url}/{path.lstrip('/')}"
 
 
 def asked(path: str) -> str:
-    """The part of a path that may be shown: no query, no fragment."""
-    return path.split("?", 1)[0].split("#", 1)[0]
+    """The part of a path that may be shown: no host with a password in it, no query, no fragment."""
+    return _ORIGIN.sub("", path).split("?", 1)[0].split("#", 1)[0]
 
 
 def _read_bounded(reply: requests.Response, max_bytes: int) -> bytes:
@@ -184,20 +277,30 @@ def _read_bounded(reply: requests.Response, max_bytes: int) -> bytes:
     return bytes(body)
 
 
+def _parse(reply: Reply) -> Any:
+    try:
+        return json.loads(reply.body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _Failed("the answer is not JSON", worth_retrying=False) from None
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
 class _Failed(Exception):
-    """One try that did not work, described without the URL."""
+    """One try that did not work, described without the URL. `answered`: it was a clear no, not a failing supplier."""
 
-    def __init__(self, detail: str, *, worth_retrying: bool = True, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, detail: str, *, worth_retrying: bool = True, wait_s: float = 0.0, answered: bool = False
+    ) -> None:
         super().__init__(detail)
-        self.detail, self.worth_retrying, self.wait_s = detail, worth_retrying, wait_s
+        self.detail, self.worth_retrying, self.wait_s, self.answered = detail, worth_retrying, wait_s, answered
 
     @classmethod
     def status(cls, code: int, retry_after: str | None) -> _Failed:
-        return cls(f"HTTP {code}", worth_retrying=code in {408, 429} or code >= 500, wait_s=_seconds(retry_after))
+        busy = code in {408, 429} or code >= 500
+        return cls(f"HTTP {code}", worth_retrying=busy, wait_s=_seconds(retry_after), answered=not busy)
 
     def pause_s(self, attempt: int) -> float:
         """Full jitter, so that many callers do not come back together; at least what Retry-After asks."""
@@ -222,6 +325,8 @@ def _seconds(retry_after: str | None) -> float:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except UrlRefused as refusal:
+        raise _Failed(str(refusal), worth_retrying=False) from None
     except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
         raise _Failed("no answer in time") from None
     except requests.exceptions.SSLError:
@@ -231,87 +336,3 @@ def _translated() -> Iterator[None]:
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         late = "timed out" in str(error).lower()
         raise _Failed("no answer in time" if late else f"connection failed ({type(error).__name__})") from None
-
-
-# --- one deadline for every byte ----------------------------------------------------------------------------
-
-# Set for the thread that is inside an exchange; the sockets below look at it before each read.
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
-@contextmanager
-def _until(deadline: float) -> Iterator[None]:
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads a socket, waiting no longer than the exchange has left, however slowly the bytes come."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._raw: Any = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        deadline = _deadline.get()
-        if deadline is not None:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left_s)
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineSocket:
-    """A socket whose file, which http.client reads the answer from, keeps the deadline."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def makefile(self, *_args: Any, **_kwargs: Any) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._sock))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class _Http(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock: Any = _DeadlineSocket(self.sock)
-
-
-class _Https(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock: Any = _DeadlineSocket(self.sock)
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _Https
-
-
-class _Adapter(HTTPAdapter):
-    """Uses the connections above. Never retries by itself: `SupplierHttp` decides that."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0, pool_block=False)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
