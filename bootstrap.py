@@ -17,17 +17,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from flask import Blueprint
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from adapters import logs
+from adapters.cec import callbacks as cec_callbacks
+from adapters.cec.config import CecConfig
 from adapters.geocoder import NominatimGeocoder
 from adapters.limiter import Limiter
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
 from bots.telegram.messenger import TelegramMessenger
 from bots.wechat.client import WechatApi
 from bots.wechat.config import WechatConfig
+from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.errors import ConfigurationError, SupplierUnavailable
 from core.ports import CanBePinged, ChangeStream, Clock, Database, JobQueue, ListsStations, SupplierState
@@ -252,6 +256,19 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         suppliers=open_suppliers(settings.suppliers, clock),
         public_url=settings.public_url,
     )
+
+
+def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
+    """Where suppliers push to us: the T/CEC 102 partners that we issued keys to."""
+
+    def held(supplier_id: str, record_ids: Sequence[str]) -> dict[str, ChargeRecord]:
+        with services.database.read() as unit:
+            found = {one: unit.records.record(supplier_id, one) for one in record_ids}
+        return {record_id: record for record_id, record in found.items() if record is not None}
+
+    partners = [one.config for one in settings.suppliers if isinstance(one.config, CecConfig)]
+    cec = cec_callbacks.blueprint(partners, services.desk, held, services.clock)
+    return [] if cec is None else [cec]
 
 
 def _redis_pieces(settings: Settings) -> tuple[ChangeStream, JobQueue]:

@@ -36,7 +36,7 @@ def create_app(
     trusted_proxies: int = 0,
     blueprints: Sequence[Blueprint] = (),
 ) -> Flask:
-    """The application over these services. `blueprints` are the callbacks of the chats that are configured.
+    """The application over these services. `blueprints` are the callbacks of chats and suppliers.
 
     `trusted_proxies` says how many proxies in front of us set X-Forwarded-*; others could write what they like.
     """
@@ -78,7 +78,7 @@ def application() -> Flask:
         services,
         map_tiles_url=settings.map_tiles_url,
         trusted_proxies=settings.trusted_proxies,
-        blueprints=_chat_callbacks(settings, services),
+        blueprints=[*_chat_callbacks(settings, services), *bootstrap.supplier_callbacks(settings, services)],
     )
     _warm_up(app)
     return app

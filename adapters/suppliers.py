@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.cec.config import CecConfig
+from adapters.cec.config import CecConfig, Inbound
 from adapters.cec.dialects import CEC_2016, DIALECTS
 from adapters.cec.supplier import CecSupplier
 from adapters.sandbox import sandbox_config
@@ -26,8 +26,12 @@ class SupplierSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        keys = self.config
-        return (keys.operator_secret, keys.data_secret, keys.data_secret_iv, keys.sig_secret)
+        sets = (self.config, self.config.inbound) if self.config.inbound else (self.config,)
+        return tuple(
+            secret
+            for keys in sets
+            for secret in (keys.operator_secret, keys.data_secret, keys.data_secret_iv, keys.sig_secret)
+        )
 
 
 def default_suppliers(sandbox_url: str) -> tuple[SupplierSettings, ...]:
@@ -92,9 +96,31 @@ def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) 
         sig_secret=_secret(block, "sig_secret", env),
         datum=datum,
         dialect=dialect,
+        start_reasons=_start_reasons(block),
+        inbound=_inbound(block, env),
         licence=_text(block, "licence", ""),
         attribution=_text(block, "attribution", ""),
     )
+
+
+def _inbound(block: Mapping[str, object], env: Mapping[str, str]) -> Inbound | None:
+    """The keys we issued to a partner that pushes; a block without any of them is of one that does not."""
+    if not any(name.startswith("inbound_") for name in block):
+        return None
+    return Inbound(
+        operator_secret=_secret(block, "inbound_operator_secret", env),
+        data_secret=_secret(block, "inbound_data_secret", env),
+        data_secret_iv=_secret(block, "inbound_data_secret_iv", env),
+        sig_secret=_secret(block, "inbound_sig_secret", env),
+        path_prefix=_text(block, "inbound_path_prefix", "/evcs/v1"),
+    )
+
+
+def _start_reasons(block: Mapping[str, object]) -> dict[int, str]:
+    reasons = block.get("start_reasons", {})
+    if not isinstance(reasons, dict) or not all(key.isdigit() for key in reasons):
+        raise _Problem('start_reasons must be a table of FailReason = reason, e.g. { 90 = "gun_busy" }')
+    return {int(code): str(reason) for code, reason in reasons.items()}
 
 
 _KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig]] = {

@@ -34,6 +34,7 @@ class CommandReply:
 
 
 # Why a supplier refuses, in our words. Anything else becomes "other", with the supplier's own words as detail.
+# "not_sent" comes with UNKNOWN: this very command never left us, but an earlier one of the same number may have.
 REASONS = frozenset(
     {
         "not_plugged_in",
@@ -43,6 +44,7 @@ REASONS = frozenset(
         "no_such_gun",
         "no_such_session",
         "already_ended",
+        "not_sent",
         "other",
     }
 )

@@ -140,3 +140,28 @@ def test_every_setting_is_in_the_example() -> None:
     read = set(re.findall(r'env(?:\.get\(|, )"([A-Z][A-Z_]+)"', source)) | {"WECHAT_APP_ID", "WECHAT_TOKEN"}
     example = (bootstrap.ROOT / ".env.example").read_text(encoding="utf-8")
     assert sorted(name for name in read if f"{name}=" not in example) == []
+
+
+def test_a_partner_that_pushes_has_keys_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "suppliers.toml"
+    names = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
+    inbound = "".join(f'inbound_{name}_env = "IN_{name}"\n' for name in names)
+    path.write_text(PARTNER + inbound + 'start_reasons = { 91 = "gun_busy" }\ndialect = "xiaoju"\n')
+    ours = {f"IN_{name}": f"in-canary-{len(name):06d}" for name in names}
+    (found,) = read_suppliers(path, SECRETS | ours)
+    assert found.config.dialect.name == "xiaoju"
+    assert found.config.start_reasons == {91: "gun_busy"}
+    assert found.config.inbound is not None
+    assert found.config.inbound.path_prefix == "/evcs/v1"
+    assert set(found.secrets) == {*SECRETS.values(), *ours.values()}
+    with pytest.raises(ConfigurationError, match="IN_sig_secret"):
+        read_suppliers(path, SECRETS | ours | {"IN_sig_secret": ""})
+    path.write_text(PARTNER + 'start_reasons = { 91 = "too_cold" }\n')
+    with pytest.raises(ConfigurationError, match="too_cold"):
+        read_suppliers(path, SECRETS)
+
+
+def test_the_sandbox_may_push(tmp_path: Path) -> None:
+    settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(tmp_path)})
+    services = bootstrap.build_services(settings)
+    assert [one.name for one in bootstrap.supplier_callbacks(settings, services)] == ["cec"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.cec import json_text
 from adapters.cec.config import CecConfig
-from adapters.cec.envelope import CHINA, EnvelopeRefused, Keys, Reply, Ret, Stamps, open_response, seal_request
+from adapters.cec.envelope import EnvelopeRefused, Keys, Reply, Ret, Stamps, open_response, seal_request
+from adapters.cec.sequences import is_ours, mint_start_seq
 from adapters.http import CATALOGUE, STATUS, Patience, SupplierHttp
 from core.errors import SupplierUnavailable
 from core.ports import Clock
@@ -23,11 +25,30 @@ _TOKEN_MARGIN = timedelta(seconds=60)
 _SHORTEST_TOKEN, _LONGEST_TOKEN = timedelta(seconds=30), timedelta(days=7)
 
 
+# A start or a stop: waited for long, sent once. Silence says nothing about what happened.
+COMMAND = Patience(total_s=10.0, max_bytes=256 * 1024, tries=1)
+_BUSY_PAUSE_S = 0.2
+
 # These are about the partner or about us as a caller; any other code (4004, private ones) is about the question.
 _NO_ANSWER = frozenset({Ret.BUSY, Ret.BROKEN, Ret.BAD_SIGNATURE, Ret.BAD_TOKEN, Ret.BAD_ENVELOPE})
+# No such order: bad parameters, or the private codes of hmcs.
+_NOT_FOUND = frozenset({Ret.BAD_PARAMETERS, 4008, 4009, 4010})
 
 
-class CecRefused(SupplierUnavailable):
+class CecAnswered(SupplierUnavailable):
+    """The partner answered with a Ret that is not 0. Such an answer proves nothing beyond the failure."""
+
+    def __init__(self, name: str, interface: str, reply: Reply) -> None:
+        super().__init__(name, interface, f"Ret {reply.ret} {reply.msg}".strip())
+        self.ret = reply.ret
+
+    @property
+    def turned_away(self) -> bool:
+        """The envelope was not accepted (40xx), so nothing was done. Busy and broken servers may have begun."""
+        return 4000 <= self.ret < 4100
+
+
+class CecRefused(CecAnswered):
     """The partner is there and refuses this one question; the next may be answered."""
 
 
@@ -40,8 +61,8 @@ class _Token:
 class CecClient:
     """One partner's interfaces. Safe from many threads: they share one token, because a second login may kill it."""
 
-    def __init__(self, config: CecConfig, clock: Clock) -> None:
-        self._config, self._clock = config, clock
+    def __init__(self, config: CecConfig, clock: Clock, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._config, self._clock, self._sleep = config, clock, sleep
         self._keys: Keys = config.keys
         self._http = SupplierHttp(config.name, config.base_url)
         self._stamps = Stamps(clock.now)
@@ -93,10 +114,38 @@ class CecClient:
         message = {"EquipBizSeq": self.new_seq(), "ConnectorID": connector_id}
         return self._call("query_equip_business_policy", message, STATUS)
 
+    def query_equip_auth(self, connector_id: str) -> Mapping[str, Any]:
+        """Is the gun plugged in and healthy. A question, so it may be asked again."""
+        message = {"EquipAuthSeq": self.new_seq(), "ConnectorID": connector_id}
+        return self._call("query_equip_auth", message, STATUS)
+
+    def query_start_charge(self, start_seq: str, connector_id: str, qr_code: str) -> Mapping[str, Any]:
+        """Ask for a charge under our number. Sent once: the answer may be lost and the gun live all the same."""
+        message = {"StartChargeSeq": self._own(start_seq), "ConnectorID": connector_id, "QRCode": qr_code}
+        return self._call("query_start_charge", message, COMMAND)
+
+    def query_stop_charge(self, start_seq: str, connector_id: str) -> Mapping[str, Any]:
+        message = {"StartChargeSeq": self._own(start_seq), "ConnectorID": connector_id}
+        return self._call("query_stop_charge", message, COMMAND)
+
+    def query_equip_charge_status(self, start_seq: str) -> Mapping[str, Any] | None:
+        """The live state, or None where the partner knows no such number."""
+        try:
+            answer = self._call("query_equip_charge_status", {"StartChargeSeq": self._own(start_seq)}, STATUS)
+        except CecRefused as refusal:
+            if refusal.ret in _NOT_FOUND:
+                return None
+            raise
+        return answer if _number(answer.get("SuccStat")) == 0 and answer.get("StartChargeSeq") else None
+
     def new_seq(self) -> str:
-        """27 characters that name one exchange: our operator id and 18 of our own (yyMMdd + 12 digits)."""
-        day = self._clock.now().astimezone(CHINA).strftime("%y%m%d")
-        return f"{self._config.our_operator_id}{day}{secrets.randbelow(10**12):012d}"
+        """27 characters that name one exchange."""
+        return mint_start_seq(self._config.our_operator_id)
+
+    def _own(self, start_seq: str) -> str:
+        if not is_ours(start_seq, self._config.our_operator_id):
+            raise ValueError("a StartChargeSeq is our operator id and 18 letters and digits")
+        return start_seq
 
     def log_in(self) -> None:
         """Make sure of a token. The other interfaces do it by themselves."""
@@ -105,23 +154,35 @@ class CecClient:
     # --- one call -------------------------------------------------------------------------------------------
 
     def _call(self, interface: str, message: Mapping[str, Any], patience: Patience) -> Mapping[str, Any]:
+        """One answer, with our spelling of its own keys; the rows in it are as the partner wrote them."""
+        reply = self._answer(interface, message, patience)
+        for pause in range(1, patience.tries):
+            if reply.ret != Ret.BUSY:
+                break
+            self._sleep(random.uniform(0, _BUSY_PAUSE_S * 2**pause))
+            reply = self._answer(interface, message, patience)
+        if reply.ret != Ret.OK:
+            raise self._refusal(interface, reply)
+        return self._config.dialect.keys(reply.data)
+
+    def _answer(self, interface: str, message: Mapping[str, Any], patience: Patience) -> Reply:
         token = self._valid_token(refused=None)
         reply = self._exchange(interface, message, patience, token)
         if reply.ret == Ret.BAD_TOKEN:  # it may have been replaced by another process's login: once more
             reply = self._exchange(interface, message, patience, self._valid_token(refused=token))
-        if reply.ret != Ret.OK:
-            raise self._refusal(interface, reply)
-        return reply.data
+        return reply
 
-    def _refusal(self, interface: str, reply: Reply) -> SupplierUnavailable:
-        kind = SupplierUnavailable if reply.ret in _NO_ANSWER else CecRefused
-        return kind(self._config.name, interface, f"Ret {reply.ret} {reply.msg}".strip())
+    def _refusal(self, interface: str, reply: Reply) -> CecAnswered:
+        kind = CecAnswered if reply.ret in _NO_ANSWER else CecRefused
+        return kind(self._config.name, interface, reply)
 
     def _exchange(
         self, interface: str, message: Mapping[str, Any], patience: Patience, token: _Token | None
     ) -> Reply:
+        wire = self._config.dialect.write(message, interface)
+
         def body() -> bytes:
-            envelope = seal_request(self._config.our_operator_id, self._keys, message, self._stamps.next())
+            envelope = seal_request(self._config.our_operator_id, self._keys, wire, self._stamps.next())
             return json_text.write(envelope).encode()
 
         headers = {"Authorization": f"Bearer {token.text}"} if token else {}
@@ -146,11 +207,12 @@ class CecClient:
         reply = self._exchange("query_token", message, STATUS, None)
         if reply.ret != Ret.OK:
             raise self._refusal("query_token", reply)
-        text = reply.data.get("AccessToken")
-        if _number(reply.data.get("SuccStat")) != 0 or not isinstance(text, str) or not text:
-            why = f"no token, FailReason {_number(reply.data.get('FailReason'))}"
+        answer = self._config.dialect.keys(reply.data)
+        text = answer.get("AccessToken")
+        if _number(answer.get("SuccStat")) != 0 or not isinstance(text, str) or not text:
+            why = f"no token, FailReason {_number(answer.get('FailReason'))}"
             raise SupplierUnavailable(self._config.name, "query_token", why)
-        length = timedelta(seconds=min(_number(reply.data.get("TokenAvailableTime")), 10**7))
+        length = timedelta(seconds=min(_number(answer.get("TokenAvailableTime")), 10**7))
         length = min(max(length - _TOKEN_MARGIN, _SHORTEST_TOKEN), _LONGEST_TOKEN)
         return _Token(text, asked_at + length)
 
@@ -162,7 +224,9 @@ def _rows(answer: Mapping[str, Any], name: str) -> list[Any]:
 
 def _row_key(row: Any) -> str:
     """What makes a row of the list new: its station id, or all of it where it has none."""
-    station_id = row.get("StationID") if isinstance(row, Mapping) else None
+    if not isinstance(row, Mapping):
+        return repr(row)
+    station_id = row.get("StationID") or row.get("stationId")
     return str(station_id) if station_id else repr(row)
 
 

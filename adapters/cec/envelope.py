@@ -217,7 +217,7 @@ def open_request(envelope: Mapping[str, Any], keys: Keys, replays: ReplayWindow)
     """What another party asks of us, or EnvelopeRefused with the Ret to answer."""
     verify_request(envelope, keys)
     replays.admit(*(envelope[name] for name in ("OperatorID", "TimeStamp", "Seq", "Sig")))
-    return _message(keys, envelope["Data"])
+    return open_message(keys, envelope["Data"])
 
 
 # --- responses ----------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def open_response(envelope: Any, keys: Keys) -> Reply:
     spellings = ("", "null", "None") if msg is None else (str(msg),)
     if not any(_signed(keys, envelope.get("Sig"), str(ret), spelling, data) for spelling in spellings):
         raise EnvelopeRefused(Ret.BAD_SIGNATURE, "the signature does not fit")
-    return Reply(ret, str(msg or ""), _message(keys, data))
+    return Reply(ret, str(msg or ""), open_message(keys, data))
 
 
 def _ret(value: Any) -> int:
@@ -267,7 +267,8 @@ def _ret(value: Any) -> int:
         raise EnvelopeRefused(Ret.BAD_ENVELOPE, "Ret is not a number") from None
 
 
-def _message(keys: Keys, data: str) -> dict[str, Any]:
+def open_message(keys: Keys, data: str) -> dict[str, Any]:
+    """What is inside Data, once the signature has been checked. Raises EnvelopeRefused."""
     try:
         message = json_text.read(decrypt(keys, data))
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 
 # Places after the point by field (T/CEC 102.2 and 102.3). Acceptance tools look at the written scale: 95.40 is
 # right and 95.4 is not.
-_PRICES = ("ElecPrice", "SevicePrice", "ServicePrice")
+_PRICES = ("ElecPrice", "SevicePrice", "ServicePrice", "ElectricityFee", "ServiceFee")
 _AMOUNTS = (
     "ElecMoney", "ElectMoney", "SeviceMoney", "ServiceMoney", "TotalMoney", "TotalElecMoney", "TotalSeviceMoney",
     "TotalServiceMoney", "DetailElecMoney", "DetailSeviceMoney", "DetailServiceMoney", "TotalOrderMoney",

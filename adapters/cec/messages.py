@@ -6,6 +6,7 @@ Rows come in as the partner spells them; `dialects.py` says how. Times on the wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from adapters.cec import fields, texts
 from adapters.cec.config import CecConfig
 from core.errors import UserError
 from core.geo import Point, in_mainland_china
+from core.opening import ALWAYS, OpeningHours
 from core.station import (
     Connector,
     ConnectorRef,
@@ -106,7 +108,7 @@ def read_station(wire: Any, config: CecConfig) -> Iterator[Station | Rejected]:
         address=fields.text(row, "Address"),
         country=fields.text(row, "CountryCode") or "CN",
         time_zone=TIME_ZONE,
-        hours=texts.opening_hours(fields.text(row, "BusinessHours")),
+        hours=_hours(row),
         parking=texts.parking(fields.text(row, "ParkFee")),
         facilities=texts.facilities(f"{fields.text(row, 'Remark')} {fields.text(row, 'ParkInfo')}"),
         phone=fields.text(row, "ServiceTel") or fields.text(row, "StationTel"),
@@ -120,9 +122,9 @@ def read_station(wire: Any, config: CecConfig) -> Iterator[Station | Rejected]:
     )
 
 
-def _is_public(row: Mapping[str, Any], config: CecConfig) -> bool:
-    in_use = fields.whole(row, "StationStatus") == _IN_USE
-    return in_use and fields.whole(row, "StationType") not in config.dialect.restricted
+def _hours(row: Mapping[str, Any]) -> OpeningHours:
+    hours = texts.opening_hours(fields.text(row, "BusinessHours"))
+    return ALWAYS if not hours.known and fields.whole(row, "OpenAllDay") == 1 else hours
 
 
 def _point(row: Mapping[str, Any], config: CecConfig) -> Point:
@@ -243,13 +245,48 @@ def read_policy(
         return fields.rejected(ref.connector_id, "bad_tariff", str(error), wire)
 
 
-def _period(row: Any) -> tuple[time, Decimal, Decimal]:
+def read_listed_prices(wire: Any, config: CecConfig) -> Tariff | Rejected | None:
+    """The day's prices in one StationInfo, for all its guns; None where the dialect or the station has none there."""
+    name = config.dialect.list_prices
+    rows = fields.items(wire, name) if name and isinstance(wire, Mapping) else []
+    if not rows:
+        return None
+    station_id = fields.id_(config.dialect.keys(wire), "StationID")
+    try:
+        if len(rows) > _MOST_PERIODS:
+            raise _Broken("bad_tariff", f"{len(rows)} periods in a day")
+        _no_gaps(rows)
+        periods = {_period(row, energy="ElectricityFee", service="ServiceFee") for row in rows}
+        return time_of_use_tariff(CURRENCY, TIME_ZONE, tuple(periods))
+    except _Broken as broken:
+        return fields.rejected(station_id, broken.reason, broken.detail, rows)
+    except ValueError as error:
+        return fields.rejected(station_id, "bad_tariff", str(error), rows)
+
+
+def priced(station: Station, tariff: Tariff, seen_at: datetime) -> Station:
+    """The station with this tariff at every gun."""
+    guns = (replace(gun, tariff_id=tariff.id, price_seen_at=seen_at, no_price=None) for gun in station.connectors)
+    return replace(station, connectors=tuple(guns))
+
+
+def _no_gaps(rows: list[Any]) -> None:
+    """Each period ends where the next one starts; 24:00, 235959 and 0 are the same midnight."""
+    spans = sorted((_start(row.get("StartTime")), row.get("EndTime")) for row in rows if isinstance(row, Mapping))
+    for n, (_, end) in enumerate(spans):
+        text = str(end).replace(":", "")
+        midnight = text[:4] in {"2400", "2359"}
+        if (time(0) if midnight else _start(end)) != spans[(n + 1) % len(spans)][0]:
+            raise _Broken("tariff_gap", f"nothing after {end!r:.20}")
+
+
+def _period(row: Any, *, energy: str = "ElecPrice", service: str = "ServicePrice") -> tuple[time, Decimal, Decimal]:
     if not isinstance(row, Mapping):
         raise _Broken("bad_tariff", "a period is not an object")
-    energy, service = _price(row, "ElecPrice"), _price(row, "ServicePrice")
-    if energy + service == 0:
+    energy_price, service_price = _price(row, energy), _price(row, service)
+    if energy_price + service_price == 0:
         raise _Broken("implausible_price", "0 yuan/kWh")  # zero is how unknown is written; free is declared in words
-    return _start(row.get("StartTime")), energy, service
+    return _start(row.get("StartTime")), energy_price, service_price
 
 
 def _price(row: Mapping[str, Any], name: str) -> Decimal:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from adapters.cec import messages
-from adapters.cec.client import MOST_STATIONS_A_CALL, CecClient, CecRefused
+from adapters.cec import charging, messages
+from adapters.cec.client import MOST_STATIONS_A_CALL, CecAnswered, CecClient, CecRefused
 from adapters.cec.config import CecConfig
+from adapters.http import past_the_breaker
+from core.charging import CommandReply, Outcome, SessionUpdate
 from core.errors import SupplierUnavailable
 from core.ports import Clock
 from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
@@ -25,7 +27,7 @@ _LONGEST_PULL_S = 900.0
 
 
 class CecSupplier:
-    """One partner. Lists stations, reports statuses, publishes tariffs; see `adapters/README.md`."""
+    """One partner. Lists stations, reports statuses, publishes tariffs, charges; see `adapters/README.md`."""
 
     def __init__(self, config: CecConfig, clock: Clock) -> None:
         self.supplier = Supplier(
@@ -39,14 +41,29 @@ class CecSupplier:
         )
         self._config, self._clock = config, clock
         self._client = CecClient(config, clock)
+        self._listed_tariffs: dict[str, Tariff] = {}
 
     def ping(self) -> None:
         """Log in if need be, and read one station."""
-        self._client.stations_page(1, 1)
+        with past_the_breaker():
+            self._client.stations_page(1, 1)
 
     def stations(self) -> Iterator[Station | Rejected]:
+        self._listed_tariffs = {}
         for row in self._client.query_stations_info():
-            yield from messages.read_station(row, self._config)
+            tariff = messages.read_listed_prices(row, self._config)
+            if isinstance(tariff, Rejected):
+                yield tariff
+                tariff = None
+            if tariff is not None:
+                self._listed_tariffs[tariff.id] = tariff
+            seen_at = self._clock.now()
+            for one in messages.read_station(row, self._config):
+                yield one if tariff is None or isinstance(one, Rejected) else messages.priced(one, tariff, seen_at)
+
+    def tariffs(self) -> dict[str, Tariff]:
+        """The prices that came with the station list, where the dialect has them there."""
+        return dict(self._listed_tariffs)
 
     def statuses(self, external_ids: Sequence[str]) -> Iterator[StatusReport | Rejected]:
         batches = [
@@ -61,6 +78,47 @@ class CecSupplier:
         for answer in self._answers("query_equip_business_policy", (partial(self._price, ref) for ref in refs)):
             if answer is not None:
                 yield answer
+
+    # --- charging -------------------------------------------------------------------------------------------
+
+    def check(self, ref: ConnectorRef) -> CommandReply:
+        return self._command("query_equip_auth", partial(self._client.query_equip_auth, ref.connector_id))
+
+    def start(self, ref: ConnectorRef, *, start_seq: str, gun_code_rest: str = "") -> CommandReply:
+        call = partial(self._client.query_start_charge, start_seq, ref.connector_id, gun_code_rest)
+        return self._command("query_start_charge", call, start_seq)
+
+    def stop(self, ref: ConnectorRef, *, start_seq: str) -> CommandReply:
+        call = partial(self._client.query_stop_charge, start_seq, ref.connector_id)
+        return self._command("query_stop_charge", call, start_seq)
+
+    def session(self, start_seq: str) -> SessionUpdate | None:
+        answer = self._client.query_equip_charge_status(start_seq)
+        if answer is None:
+            return None
+        update = charging.read_session(self._config.dialect.read(answer), self._config, self._clock.now())
+        if isinstance(update, Rejected) or update.start_seq != start_seq:
+            why = update.reason if isinstance(update, Rejected) else "another number"
+            raise SupplierUnavailable(self._config.name, "query_equip_charge_status", why)
+        return update
+
+    def _command(self, interface: str, call: Callable[[], Mapping[str, Any]], start_seq: str = "") -> CommandReply:
+        """Only an answer that was understood, or a request that was turned away, is a yes or a no."""
+        try:
+            self._client.log_in()
+        except SupplierUnavailable as error:
+            return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
+        try:
+            answer = call()
+        except CecAnswered as failure:
+            if failure.turned_away:
+                return CommandReply(Outcome.REJECTED, "other", failure.detail)
+            return CommandReply(Outcome.UNKNOWN, detail=failure.detail)
+        except SupplierUnavailable as error:
+            return CommandReply(Outcome.UNKNOWN, detail=error.detail)
+        return charging.read_reply(self._config.dialect.read(answer), interface, self._config, start_seq)
+
+    # --- many calls at once -----------------------------------------------------------------------------------
 
     def _statuses(self, station_ids: Sequence[str]) -> list[StatusReport | Rejected]:
         # Statuses carry no time of their own: what we hear was true no earlier than when we asked.

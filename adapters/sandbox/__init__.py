@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from adapters.cec.config import CecConfig
+from adapters.cec.config import CecConfig, Inbound
+from adapters.cec.dialects import CEC_2016, Dialect
 from adapters.sandbox import keys
 
 NAME = "沙盒充电 Sandbox"
 
 
-def sandbox_config(base_url: str) -> CecConfig:
+# The sandbox operator's own codes for a refused start.
+START_REASONS = {3: "gun_fault", 4: "gun_busy", 5: "not_plugged_in"}
+
+
+def sandbox_config(base_url: str, dialect: Dialect = CEC_2016) -> CecConfig:
     """The block that the suppliers file would have for the sandbox server at `base_url`."""
     return CecConfig(
         supplier_id="sandbox",
@@ -20,5 +25,14 @@ def sandbox_config(base_url: str) -> CecConfig:
         data_secret=keys.DATA_SECRET,
         data_secret_iv=keys.DATA_SECRET_IV,
         sig_secret=keys.SIG_SECRET,
+        dialect=dialect,
+        start_reasons=START_REASONS,
+        inbound=Inbound(
+            operator_secret=keys.CALLBACK_OPERATOR_SECRET,
+            data_secret=keys.CALLBACK_DATA_SECRET,
+            data_secret_iv=keys.CALLBACK_DATA_SECRET_IV,
+            sig_secret=keys.CALLBACK_SIG_SECRET,
+            loopback_only=True,
+        ),
         attribution="Made-up stations of the sandbox operator",
     )

@@ -9,3 +9,9 @@ OPERATOR_SECRET = "sandbox-only-operator-secret"  # noqa: S105
 DATA_SECRET = "sandbox-only-aes"  # noqa: S105
 DATA_SECRET_IV = "sandbox-only--iv"  # noqa: S105
 SIG_SECRET = "sandbox-only-sig"  # noqa: S105
+
+# The set we issue to the sandbox, for its pushes to us. Worth nothing: taken from this machine only.
+CALLBACK_OPERATOR_SECRET = "sandbox-push-operator-secret"  # noqa: S105
+CALLBACK_DATA_SECRET = "sandbox-push-aes"  # noqa: S105
+CALLBACK_DATA_SECRET_IV = "sandbox-push--iv"  # noqa: S105
+CALLBACK_SIG_SECRET = "sandbox-push-sig"  # noqa: S105
