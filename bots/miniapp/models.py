@@ -52,7 +52,9 @@ class NextChange(Model):
 class Price(Model):
     total: Money = Field(description="For the charge asked for, rounded once")
     per_kwh: DecimalText
-    parts: dict[Literal["energy", "service", "time", "session"], DecimalText]
+    parts: dict[Literal["energy", "service", "time", "parking", "session", "reservation", "limit"], DecimalText] = (
+        Field(description="What adds up to the total; `limit` is negative where a maximum price takes something off")
+    )
     kwh: DecimalText
     seen_at: Moment | None
     next_change: NextChange | None

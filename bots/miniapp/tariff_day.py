@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -46,16 +46,16 @@ def day_periods(tariff: Tariff, at: datetime) -> list[DayPeriod]:
 
 def _steps(tariff: Tariff, at: datetime) -> Iterator[DayPeriod]:
     zone = ZoneInfo(tariff.time_zone)
-    today = at.astimezone(zone).date()
-    start = datetime.combine(today, time(0), zone)
-    midnight = datetime.combine(today + timedelta(days=1), time(0), zone)
+    today, now = at.astimezone(zone).date(), at.astimezone(UTC)
+    # In UTC: datetimes of one zone compare by the clock on the wall, which in autumn runs through an hour twice.
+    start = datetime.combine(today, time(0), zone).astimezone(UTC)
+    midnight = datetime.combine(today + timedelta(days=1), time(0), zone).astimezone(UTC)
     for _ in range(MOST_PERIODS):
-        # Aware datetimes of one zone compare by the clock on the wall; boundaries are asked for in real time.
         boundary = tariff.next_boundary(start)
-        end = min(midnight, boundary.astimezone(zone)) if boundary else midnight
+        end = min(midnight, boundary) if boundary else midnight
         if end <= start:
             return
         energy = tariff.prices_at(start).get(Dimension.ENERGY)
         price, service = (energy.price, energy.service) if energy else (None, Decimal(0))
-        yield DayPeriod(start, end, price, service, now=start <= at < end)
+        yield DayPeriod(start.astimezone(zone), end.astimezone(zone), price, service, now=start <= now < end)
         start = end

@@ -61,7 +61,10 @@ _PARTS = {
     Part.ENERGY: N_("energy {amount}"),
     Part.SERVICE: N_("service {amount}"),
     Part.TIME: N_("time {amount}"),
+    Part.PARKING: N_("parking {amount}"),
     Part.SESSION: N_("start fee {amount}"),
+    Part.RESERVATION: N_("reservation {amount}"),
+    Part.LIMIT: N_("price limit {amount}"),
 }
 _NO_PRICE = {
     NoPrice.NOT_PUBLISHED: N_("Price unknown: the operator does not publish it"),
@@ -96,6 +99,10 @@ _ERRORS = {
     "old_button": N_("This list is too old. Send your location for a fresh one."),
     "unknown_kind": N_("There is no import called {kind}. Choose one of: {kinds}"),
     "no_such_file": N_("{path} cannot be read. Check the path."),
+    "not_json": N_("{path} is not JSON. Check which file it is."),
+    "bad_tariff": N_("The tariff in {path} cannot be used: {problem}."),
+    "bad_charge_record": N_("The charge record in {path} cannot be computed: {problem}."),
+    "bad_time_zone": N_("There is no time zone {zone}. Write it like Europe/Berlin."),
     "wrong_file": N_("This is not a file of the kind {kind}. Check which one it is."),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }

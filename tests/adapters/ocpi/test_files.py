@@ -198,12 +198,12 @@ def test_the_tariffs_of_another_party_are_not_ours(tmp_path: Path) -> None:
 
 def test_a_tariff_we_cannot_express_is_a_text_and_is_told(tmp_path: Path) -> None:
     alt = [{"language": "nl", "text": "2 euro p/uur"}, {"language": "en", "text": "2 euro per hour"}]
-    listed = tariff(element(component("TIME", 2, step_size=900)), tariff_alt_text=alt)
+    listed = tariff(element(component("TIME", 2), max_age=900), tariff_alt_text=alt)
     found = of(tmp_path, location(), location(id="L2"), tariffs=[listed])
     assert [one.price_text for one in found.stations] == ["2 euro per hour", "2 euro per hour"]
     assert {one.connectors[0].no_price for one in found.stations} == {NoPrice.TEXT_ONLY}
     assert [(one.external_id, one.reason, one.detail) for one in found.rejected] == [
-        ("tariff NLLIN:T1", "unsupported_tariff", "step size 900 of time")
+        ("tariff NLLIN:T1", "unsupported_tariff", "restriction max_age")
     ]
     silent = of(tmp_path, location(), tariffs=[listed | {"tariff_alt_text": None}])
     assert silent.only.connectors[0].no_price is NoPrice.NOT_PUBLISHED

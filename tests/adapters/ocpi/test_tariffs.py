@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from adapters.ocpi.tariffs import Unsupported, chosen, judged, read_tariff, to_tariff
+from adapters.ocpi.tariffs import (
+    Unsupported,
+    Version,
+    chosen,
+    judged,
+    read_tariff,
+    to_full_tariff,
+    to_tariff,
+    version_of,
+)
 from core.station import NoPrice
-from core.tariff import Dimension, Tariff, flat_tariff
+from core.tariff import Dimension, PriceLimit, Restrictions, Tariff, Tax, flat_tariff
 
 NOON = datetime(2025, 3, 3, 11, 0, tzinfo=UTC)  # a Monday, 12:00 in Amsterdam
 
@@ -124,18 +134,22 @@ def test_reservations_do_not_touch_the_price_of_charging() -> None:
 @pytest.mark.parametrize(
     ("doc", "reason"),
     [
-        (tariff(element(component("ENERGY", 0.25), max_kwh=10)), "restriction max_kwh"),
-        (tariff(element(component("ENERGY", 0.25), max_power=16)), "restriction max_power"),
-        (tariff(element(component("ENERGY", 0.25), min_duration=1800)), "restriction min_duration"),
+        (tariff(element(component("ENERGY", 0.25), max_age=10)), "restriction max_age"),
+        (tariff(element(component("ENERGY", 0.25), max_kwh="ten")), "restriction that cannot be read"),
+        (tariff(element(component("ENERGY", 0.25), min_power=-1)), "restriction that cannot be read"),
+        (tariff(element(component("ENERGY", 0.25), max_duration="1e999999999")), "restriction that cannot be read"),
         (tariff(element(component("ENERGY", 0.25), start_time="8 o'clock")), "restriction that cannot be read"),
         (tariff(element(component("ENERGY", 0.25), day_of_week=["HOLIDAY"])), "restriction that cannot be read"),
-        (tariff(element(component("TIME", 2, step_size=300))), "step size 300 of time"),
-        (tariff(element(component("ENERGY", 0.25, step_size=1000))), "step size 1000 of energy"),
-        (tariff(element(component("ENERGY", 0.25)), min_price={"excl_vat": 0.5}), "min_price"),
-        (tariff(element(component("ENERGY", 0.25)), max_price={"excl_vat": 10.0, "incl_vat": 11.0}), "max_price"),
+        (tariff(element(component("ENERGY", 0.25), reservation="MAYBE")), "no element for charging"),
+        (tariff(element(component("TIME", 2, step_size=-300))), "step size -300 of time"),
+        (tariff(element(component("TIME", 2, step_size=1.5))), "step size 1.5 of time"),
         (tariff(element(component("ENERGY", -0.25))), "component ENERGY at -0.25"),
         (tariff(element(component("ENERGY", "much"))), "component ENERGY at 'much'"),
+        (tariff(element(component("ENERGY", "1e999999"))), "not a price"),
+        (tariff(element(component("ENERGY", "1e-999999"))), "not a price"),
+        (tariff(element(component("ENERGY", 0.25, 10)), min_price={"excl_vat": -1}), "not a price limit"),
         (tariff(element(component("LOVE", 1))), "component LOVE at 1"),
+        (tariff(element("free")), "price_components that are no list of objects"),
         (tariff(), "no element for charging"),
         (tariff(element(component("ENERGY", 0.25)), currency="Euro"), "not a currency code"),
     ],
@@ -144,11 +158,87 @@ def test_what_cannot_be_expressed_is_refused(doc: dict[str, Any], reason: str) -
     assert why_not(doc).startswith(reason)
 
 
-def test_steps_of_a_zero_price_and_limits_of_zero_do_not_matter() -> None:
+def test_every_restriction_is_kept() -> None:
+    limits = {"min_kwh": 1, "max_kwh": 2.5, "min_current": 3, "max_current": 4, "min_power": 5, "max_power": 6.5}
+    doc = tariff(element(component("ENERGY", 0.25, 0), **limits, min_duration=60, max_duration=7200))
+    assert ours(doc).elements[0].restrictions == Restrictions(
+        min_kwh=Decimal(1), max_kwh=Decimal("2.5"), min_current_a=Decimal(3), max_current_a=Decimal(4),
+        min_power_kw=Decimal(5), max_power_kw=Decimal("6.5"), min_duration_s=60, max_duration_s=7200,
+    )  # fmt: skip
+
+
+def test_steps_are_kept_where_they_matter() -> None:
+    """A step of one unit or of a zero price changes nothing, and such a tariff keeps the id it always had."""
+    one, free = component("ENERGY", 0.25, 0), component("TIME", 0, 0, step_size=300)
     doc = tariff(
-        element(component("ENERGY", 0.25, 0), component("TIME", 0, step_size=300)), min_price={"excl_vat": 0}
+        element(one, free, component("PARKING_TIME", 1, 0, step_size=900), component("FLAT", 1, 0, step_size=9))
     )
-    assert prices(doc)[Dimension.TIME] == 0
+    assert [found.step for found in ours(doc).elements[0].components] == [0, 0, 900, 0]
+
+
+def test_limits_are_the_drivers() -> None:
+    """With tax as given; else by the one rate that all prices have; else there is no number for it."""
+    energy, fee = component("ENERGY", 0.25, 10), component("FLAT", 1, 20)
+    both = tariff(element(energy, fee), min_price={"excl_vat": 0.5, "incl_vat": 0.55}, max_price={"excl_vat": 0})
+    assert (ours(both).min_price, ours(both).max_price) == (PriceLimit(gross=Decimal("0.55")), None)
+    one_rate = tariff(element(energy), max_price={"excl_vat": 10.0})
+    assert ours(one_rate).max_price == PriceLimit(gross=Decimal(11))
+    assert why_not(tariff(element(energy, fee), max_price={"excl_vat": 10.0})) == "max_price without tax"
+    newer = tariff(element(energy), max_price={"before_taxes": 10, "after_taxes": 12}, tax_included="NO")
+    assert ours(newer).max_price == PriceLimit(gross=Decimal(12))
+    untaxed = tariff(element(component("ENERGY", 0.25, None)), max_price={"before_taxes": 10}, tax_included="N/A")
+    assert ours(untaxed).max_price == PriceLimit(gross=Decimal(10))
+    gross = tariff(element(component("ENERGY", 0.25, None)), max_price={"before_taxes": 10}, tax_included="YES")
+    assert why_not(gross) == "max_price without tax"
+
+
+def test_a_reservation_without_vat_does_not_spoil_the_price_of_charging() -> None:
+    doc = tariff(
+        element(component("TIME", 5, None), reservation="RESERVATION"), element(component("ENERGY", 0.25, 0))
+    )
+    assert ours(doc) == flat_tariff("EUR", Decimal("0.25"))
+
+
+def full(doc: dict[str, Any], version: Version) -> list[tuple[Fraction | None, Fraction | None]]:
+    """Net and gross of each component, taken at the tariff's word."""
+    elements = to_full_tariff(doc, "Europe/Amsterdam", version).elements
+    return [(one.net, one.gross) for found in elements for one in found.components]
+
+
+def test_the_full_list_by_version() -> None:
+    """Omitted VAT: 2.1.1 cannot say it, in 2.2.1 none applies, in 2.3.0 it depends on what the tariff says."""
+    quarter, fifth = Fraction(1, 4), Fraction(3, 10)  # 0.25, and with 20 % VAT 0.30
+    bare = tariff(element(component("ENERGY", 0.25, None)))
+    taxed = tariff(element(component("ENERGY", 0.25, 20), component("FLAT", 0.25, None)))
+    assert full(bare, Version.V2_1_1) == [(quarter, None)]
+    assert full(bare, Version.V2_2_1) == [(quarter, quarter)]
+    assert full(bare | {"tax_included": "NO"}, Version.V2_3_0) == [(quarter, None)]
+    assert full(bare | {"tax_included": "YES"}, Version.V2_3_0) == [(None, quarter)]
+    assert full(bare | {"tax_included": "N/A"}, Version.V2_3_0) == [(quarter, quarter)]
+    assert full(bare | {"tax_included": "N_A"}, Version.V2_3_0) == [(quarter, quarter)]
+    assert full(taxed, Version.V2_2_1) == [(quarter, fifth), (quarter, quarter)]
+    assert full(taxed | {"tax_included": "NO"}, Version.V2_3_0) == [(quarter, fifth), (quarter, quarter)]
+    assert full(taxed | {"tax_included": "YES"}, Version.V2_3_0) == [
+        (quarter / Fraction("1.2"), quarter),
+        (None, quarter),
+    ]
+
+
+def test_omitted_vat_is_not_zero_percent() -> None:
+    doc = tariff(element(component("ENERGY", 0.25, None), component("FLAT", 1, 0)))
+    energy, fee = to_full_tariff(doc, "UTC", Version.V2_2_1).elements[0].components
+    assert (energy.tax, energy.vat) == (Tax.NONE, None)
+    assert (fee.tax, fee.vat) == (Tax.ADDED, Decimal(0))
+
+
+def test_versions_are_told_by_their_marks() -> None:
+    bare = {"id": "1", "currency": "EUR", "elements": [element(component("ENERGY", 0.25, None))]}
+    assert version_of(bare) is None
+    assert version_of(bare | {"elements": [element(component("ENERGY", 0.25, 20))]}) is Version.V2_2_1
+    assert version_of(bare | {"party_id": "LIN"}) is Version.V2_2_1
+    assert version_of(bare | {"tax_included": "NO"}) is Version.V2_3_0
+    assert version_of(bare | {"min_price": {"before_taxes": 1}}) is Version.V2_3_0
+    assert version_of(bare | {"min_price": {"excl_vat": 1}}) is Version.V2_2_1
 
 
 def test_impossible_prices_are_seen() -> None:
