@@ -30,6 +30,7 @@ class OcmApi:
         api_key: str,
         *,
         page_records: int = PAGE_RECORDS,
+        between_pages: Callable[[], None] = lambda: None,
         http: Callable[[str, str], SupplierHttp] = SupplierHttp,
     ) -> None:
         parts = urlsplit(url)
@@ -37,7 +38,7 @@ class OcmApi:
         # A key in the address would end up in logs and histories of others: it goes where ours goes.
         key = self._query.pop("key", "") or api_key
         self._headers = {"User-Agent": USER_AGENT} | ({"X-API-Key": key} if key else {})
-        self._path, self._page_records = parts.path, page_records
+        self._path, self._page_records, self._between_pages = parts.path, page_records, between_pages
         self._http = http("ocm", f"{parts.scheme}://{parts.netloc}")
 
     def mirror(self) -> Document:
@@ -54,11 +55,16 @@ class OcmApi:
                 file.flush()
                 return _Mirror(file)
             last_id = max(ids)
+            self._between_pages()
         raise SupplierUnavailable("ocm", "poi", f"no end after {MOST_PAGES} pages")
+
+    def first(self) -> None:
+        """Ask for one record, to know that we may. Raises SupplierUnavailable."""
+        self._page(0)
 
     def _page(self, after_id: int) -> list[dict[str, Any]]:
         paging = {"greaterthanid": str(after_id), "maxresults": str(self._page_records)}
-        answer = self._http.get(self._path, _PATIENCE, params=_ASKED | self._query | paging, headers=self._headers)
+        answer = self._http.get(self._path, _PATIENCE, params=_ASKED | paging | self._query, headers=self._headers)
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise SupplierUnavailable("ocm", "poi", "the answer is not a list of records")
         return answer

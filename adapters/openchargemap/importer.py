@@ -118,9 +118,9 @@ class OcmImporter(Importer):
 class OcmApiImporter(OcmImporter):
     """The same records from the API, mirrored into a temporary file first: what is stored is a finished list."""
 
-    def __init__(self, document: Document, options: Options) -> None:
+    def __init__(self, document: Document, options: Options, api: OcmApi | None = None) -> None:
         super().__init__(document, options)
-        self._api = OcmApi(document.source, options.api_key)
+        self._api = api or OcmApi(document.source, options.api_key)
 
     def rows(self) -> Iterator[Row]:
         return json_rows(self._mirror)
