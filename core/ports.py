@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from core.charging import ChargeRecord, CommandReply, SessionUpdate
-from core.geo import Point
+from core.geo import Datum, Point
+from core.merging import Link
 from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
 from core.tariff import Tariff
 from core.user import ConsentPurpose, Identity, User
@@ -32,6 +33,8 @@ class Hit:
 
     station: Station
     distance_m: float
+    others: tuple[Station, ...] = ()  # what other suppliers say of the same place
+    guns_from: Station | None = None  # of several descriptions the one whose guns are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ class StationIndex(Protocol):
         ...
 
     def get(self, station_id: str) -> Station | None: ...
+
+    def place(self, station_id: str) -> list[Station]:
+        """Every supplier's description of the place this station is, its own included; empty when unknown."""
+        ...
 
     def tariffs(self, tariff_ids: Iterable[str]) -> dict[str, Tariff]: ...
 
@@ -464,6 +471,62 @@ class PartnerObjectRepository(Protocol):
     def remove(self, partner_id: str, module: str, key: str) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two stations that a person has said are not one place."""
+
+    one: str
+    other: str
+    who: str
+    split_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a listed station is, and whose word that is."""
+
+    station_id: str
+    supplier_id: str
+    lat: float
+    lng: float
+    datum: Datum  # that the supplier is believed to write; the numbers are WGS-84
+    global_key: str  # its global id in the form in which ids are compared, or ""
+
+
+class LinkRepository(Protocol):
+    """Which stations are one place, and what people said against it."""
+
+    def links(self, station_ids: Iterable[str] | None = None) -> dict[str, Link]:
+        """By station: all, or those of these stations."""
+        ...
+
+    def members(self, place_ids: Iterable[str]) -> list[Link]:
+        """All links of these places."""
+        ...
+
+    def save(self, new: Sequence[Link], looked_at: Iterable[str], at: datetime) -> list[str]:
+        """Set the links of the stations looked at; one that is not in `new` stands alone from now on.
+
+        Returns the stations that belong elsewhere now; they count as written, so that every index looks again.
+        """
+        ...
+
+    def splits(self) -> list[Split]: ...
+
+    def split(self, one: str, other: str, who: str, at: datetime) -> bool:
+        """Never to be linked again. False when that was said before."""
+        ...
+
+    def positions(self) -> list[Position]:
+        """Of all listed stations: public, not removed, with guns. In the order of ids."""
+        ...
+
+    def fingerprints(self, since: datetime | None = None) -> dict[str, str]:
+        """What tells whether a supplier's list says something new of a station, by station; "" for removed ones.
+        All, or those written at or after this moment."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block commits; an exception rolls back."""
 
@@ -476,6 +539,7 @@ class UnitOfWork(Protocol):
     partner_objects: PartnerObjectRepository
     freezes: FreezeRepository
     records: RecordRepository
+    links: LinkRepository
 
 
 class Database(Protocol):

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from core.money import Money, round_once
 from core.station import PRICE_FRESH_FOR, STATUS_FRESH_FOR, Connector, ConnectorStatus, NoPrice, Station
 from core.tariff import NotCovered, Quote, Tariff, quote
-from core.wishes import Mode, Sort, Wishes
+from core.wishes import Filters, Mode, Sort, Wishes
 
 # --- the driver's own prices --------------------------------------------------------------------------------
 
@@ -89,6 +89,24 @@ def free_guns(connectors: Sequence[Connector], at: datetime) -> FreeGuns:
         return FreeGuns(total, None, last_free, max(stamps))
     as_of = min(one.status_at for one in fresh if one.status_at is not None)
     return FreeGuns(total, sum(one.is_free(at) for one in fresh), last_free, as_of)
+
+
+def guns_told_by(stations: Sequence[Station], filters: Filters, at: datetime) -> Station | None:
+    """Whose word on the guns counts, of several descriptions of one place: the same guns must not be counted twice.
+
+    One description is taken whole: of those with guns that fit, one that has a fresh state for at least half of
+    them before others, then the one whose newest state is newest. Nothing is mixed: where two suppliers disagree on
+    the guns, adding up or matching them would be a guess.
+    """
+
+    def freshness(station: Station) -> tuple[bool, float, str, str]:
+        fitting = [one for one in station.connectors if filters.fits(one)]
+        fresh = sum(one.status_at is not None and at - one.status_at <= STATUS_FRESH_FOR for one in fitting)
+        newest = max((one.status_at for one in fitting if one.status_at), default=None)
+        return 2 * fresh < len(fitting), -newest.timestamp() if newest else 0.0, station.supplier_id, station.id
+
+    able = [one for one in stations if any(filters.fits(gun) for gun in one.connectors)]
+    return min(able, key=freshness, default=None)
 
 
 def expected_wait_min(guns: FreeGuns, at: datetime) -> float:
@@ -173,18 +191,58 @@ class Offer:
     costs: dict[CostPart, float]  # in `currency`
     currency: str
     reason: Reason = Reason(ReasonKind.NEAR)
+    also: tuple[Offer, ...] = ()  # the same place at other suppliers, best first
+    guns_from: str = ""  # the supplier whose description of the guns is counted
 
     @property
     def total(self) -> float:
         return sum(self.costs.values())
 
 
+def place_offer(
+    stations: Sequence[Station],
+    distance_m: float,
+    wishes: Wishes,
+    tariffs: dict[str, Tariff],
+    at: datetime,
+    guns_from: Station | None = None,
+) -> Offer | None:
+    """The best of what several suppliers offer at one place, with the others in `also`.
+
+    Each supplier's price stays its own. The guns are those of one description, for all of them.
+    """
+    if len(stations) == 1:
+        return offer(stations[0], distance_m, wishes, tariffs, at)
+    teller = guns_from or guns_told_by(stations, wishes.filters, at)
+    if teller is None:
+        return None
+    guns = free_guns([one for one in teller.connectors if wishes.filters.fits(one)], at)
+    told = (offer(station, distance_m, wishes, tariffs, at, guns) for station in stations)
+    by_price = wishes.sort is Sort.PRICE
+    offers = sorted((one for one in told if one), key=lambda one: _offer_rank(one, by_price))
+    if not offers:
+        return None
+    best, *others = (replace(one, guns_from=teller.supplier_id) for one in offers)
+    return replace(best, also=tuple(others))
+
+
+def _offer_rank(one: Offer, by_price: bool) -> tuple[bool, float, float, str, str]:
+    price = float(one.quote.exact) if one.quote and by_price else 0.0
+    return one.quote is None, price, one.total, one.station.supplier_id, one.station.id
+
+
 def offer(
-    station: Station, distance_m: float, wishes: Wishes, tariffs: dict[str, Tariff], at: datetime
+    station: Station,
+    distance_m: float,
+    wishes: Wishes,
+    tariffs: dict[str, Tariff],
+    at: datetime,
+    guns: FreeGuns | None = None,
 ) -> Offer | None:
     """What this station can do for these wishes; None when no gun fits or the price cap is passed.
 
     Guns of one station may have different tariffs and powers: each kind is priced and the best one is offered.
+    `guns` is what another description of the same place says of them.
     """
     fitting = tuple(one for one in station.connectors if wishes.filters.fits(one))
     if not fitting:
@@ -193,7 +251,7 @@ def offer(
     arrival = at + timedelta(hours=distance_m * ROAD_FACTOR / 1000 / SPEED_KMH)
     kinds = {(one.tariff_id, one.power_kw, one.plug): one for one in fitting}
     free_kinds = {(one.tariff_id, one.power_kw, one.plug) for one in fitting if one.is_free(at)}
-    guns = free_guns(fitting, at)
+    guns = guns or free_guns(fitting, at)
     is_open = station.hours.is_open(at.astimezone(ZoneInfo(station.time_zone)))
     for key, connector in kinds.items():
         minutes = charge_minutes(connector, wishes.energy_kwh)
@@ -205,7 +263,7 @@ def offer(
         costs = _costs(price, distance_m, guns, float(minutes), wishes.mode, currency, at, is_open, stale)
         one = Offer(
             station, distance_m, fitting, connector, price, no_price, connector.price_seen_at, guns, is_open,
-            round(minutes), costs, currency,
+            round(minutes), costs, currency, guns_from=station.supplier_id,
         )  # fmt: skip
         if best is None or _kind_rank(one, key in free_kinds) < _kind_rank(
             best, _kind_of(best.connector) in free_kinds

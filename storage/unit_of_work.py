@@ -14,6 +14,7 @@ from core.ports import (
     CommandRepository,
     FreezeRepository,
     InboxRepository,
+    LinkRepository,
     PartnerObjectRepository,
     PartnerRepository,
     RecordRepository,
@@ -27,6 +28,7 @@ from storage.engine import READS_OPTION
 from storage.errors import StorageUnavailable, explain
 from storage.freezes import SqlFreezes
 from storage.inbox import SqlInbox
+from storage.links import SqlLinks, SqlPlacings
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.records import SqlRecords
 from storage.tables import stations
@@ -35,7 +37,7 @@ from storage.users import SqlUsers
 
 
 class SqlUnitOfWork:
-    """The repositories of one transaction. `changes` is for the station index, which lives in storage too."""
+    """The repositories of one transaction. `changes` and `placings` are for the station index, in storage too."""
 
     def __init__(self, db: Connection, *, writes: bool) -> None:
         self.catalogue: CatalogueRepository = SqlCatalogue(db)
@@ -47,7 +49,9 @@ class SqlUnitOfWork:
         self.partner_objects: PartnerObjectRepository = SqlPartnerObjects(db, locks=writes)
         self.freezes: FreezeRepository = SqlFreezes(db)
         self.records: RecordRepository = SqlRecords(db)
+        self.links: LinkRepository = SqlLinks(db)
         self.changes = SqlChanges(db)
+        self.placings = SqlPlacings(db)
 
 
 class SqlDatabase:

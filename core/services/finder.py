@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from core.errors import NotFound, NotReady, SupplierUnavailable, UserError
 from core.geo import Point, distance_m, parse_point
 from core.ports import Clock, Geocoder, Nearby, Place, StationIndex, SupplierState
-from core.ranking import Offer, offer, rank
+from core.ranking import Offer, place_offer, rank
 from core.wishes import Filters, Wishes
 
 FIRST_RADIUS_M = 5_000
@@ -102,12 +102,19 @@ class StationFinder:
         station = self.index.get(station_id)
         if station is None:
             raise NotFound("no_such_station")
+        at, wishes = self.clock.now(), replace(wishes, filters=Filters())
+        told = self.index.place(station_id)
+        tariffs = self.index.tariffs(gun.tariff_id for one in told for gun in one.connectors if gun.tariff_id)
         far_m = distance_m(seen_from, station.point) if seen_from else 0.0
-        tariffs = self.index.tariffs(one.tariff_id for one in station.connectors if one.tariff_id)
-        found = offer(station, far_m, replace(wishes, filters=Filters()), tariffs, self.clock.now())
+        found = place_offer(told, far_m, wishes, tariffs, at)
         if found is None:
             raise NotFound("no_such_station")
-        return found
+        if found.station.id == station_id:
+            return found
+        # The one that was asked for is shown, whoever sells cheaper there.
+        offers = [replace(found, also=()), *found.also]
+        asked = next(one for one in offers if one.station.id == station_id)
+        return replace(asked, also=tuple(one for one in offers if one is not asked))
 
     def credit(self, one: Offer) -> tuple[str, ...]:
         """The attribution owed for showing this station."""
@@ -155,9 +162,12 @@ class StationFinder:
         return [operator for operator, _ in counts.most_common(limit)]
 
     def _offers(self, nearby: Nearby, wishes: Wishes, at: datetime) -> list[Offer]:
-        wanted = {one.tariff_id for hit in nearby.hits for one in hit.station.connectors if one.tariff_id}
-        tariffs = self.index.tariffs(wanted)
-        offers = (offer(hit.station, hit.distance_m, wishes, tariffs, at) for hit in nearby.hits)
+        told = (one for hit in nearby.hits for one in (hit.station, *hit.others))
+        tariffs = self.index.tariffs({gun.tariff_id for one in told for gun in one.connectors if gun.tariff_id})
+        offers = (
+            place_offer((hit.station, *hit.others), hit.distance_m, wishes, tariffs, at, hit.guns_from)
+            for hit in nearby.hits
+        )
         return [one for one in offers if one is not None]
 
     def _refuse_swapped(self, here: Point, nearest_m: float | None) -> None:
@@ -172,7 +182,8 @@ class StationFinder:
         found = []
         for supplier_id in sorted({one.station.supplier_id for one in offers}):
             state = states.get(supplier_id)
-            since = state.last_success_at.get("status") if state else None
+            heard = [state.last_success_at.get(kind) for kind in ("status", "push")] if state else []
+            since = max((one for one in heard if one is not None), default=None)
             if state and since and at - since > SILENT_AFTER:
                 found.append(Silent(state.supplier.name, since))
         return tuple(found)
@@ -180,7 +191,7 @@ class StationFinder:
 
 def _credits(offers: Sequence[Offer], states: dict[str, SupplierState]) -> tuple[str, ...]:
     lines = []
-    for one in offers:
+    for one in (one for shown in offers for one in (shown, *shown.also)):
         state = states.get(one.station.supplier_id)
         line = one.station.attribution or (state.supplier.attribution if state else "")
         if line and line not in lines:

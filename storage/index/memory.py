@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 from core.geo import Point
 from core.ports import Clock, Hit, IndexState, Nearby
+from core.ranking import guns_told_by
 from core.station import Station
 from core.tariff import Tariff
 from core.wishes import Filters
 from storage.changes import Change
+from storage.index.places import Places, put_right
 from storage.index.sites import Sites
 from storage.unit_of_work import SqlDatabase, SqlUnitOfWork
 
@@ -34,6 +36,7 @@ class _Loaded:
     stations: dict[str, Station]
     words: dict[str, str]  # what `named` looks through, by station id
     sites: Sites
+    places: Places
     tariffs: dict[str, Tariff]
     refreshed_at: datetime
 
@@ -51,20 +54,34 @@ class InMemoryStationIndex:
     # --- reading ------------------------------------------------------------------------------------------
 
     def nearby(self, point: Point, *, radius_m: float, filters: Filters, at: datetime, limit: int) -> Nearby:
-        """Places known by the same global id are one place: they are shown and counted once."""
+        """A place that several suppliers describe is shown and counted once, with all its descriptions."""
         loaded, here = self._ready(), point.wgs84
-        shown: dict[str, Hit] = {}
-        hidden: set[str] = set()
-        for station_id, distance_m in loaded.sites.within(here.lat, here.lng, radius_m):
+        inside = dict(loaded.sites.within(here.lat, here.lng, radius_m))
+        hits: list[Hit] = []
+        seen: set[str] = set()
+        hidden = 0
+        for station_id, distance_m in inside.items():
             station = loaded.stations[station_id]
-            place = _place(station)
-            if not filters.passes(station, at):
-                hidden.add(place)
-            elif place not in shown or _better(station, shown[place].station, loaded.tariffs):
-                shown[place] = Hit(station, distance_m)
+            mates = loaded.places.mates(station)
+            if len(mates) == 1:
+                if filters.passes(station, at):
+                    hits.append(Hit(station, distance_m))
+                else:
+                    hidden += 1
+            elif (place := loaded.places.key(station)) not in seen:
+                seen.add(place)
+                # A far station with the same global id is not taken along, a linked one at the rim is.
+                near = [key for key in mates if key in inside or loaded.places.is_linked(key)]
+                told = [loaded.stations[key] for key in near]
+                if chosen := _passing(told, filters, at, loaded.tariffs):
+                    first, *others = chosen
+                    far_m = inside.get(first.id, distance_m)
+                    hits.append(Hit(first, far_m, tuple(others), guns_told_by(chosen, filters, at)))
+                else:
+                    hidden += 1
         # Stable, so that equally far ones stay in the order of the sites.
-        hits = sorted(shown.values(), key=lambda hit: hit.distance_m)
-        return Nearby(hits[:limit], len(hidden - shown.keys()))
+        hits.sort(key=lambda hit: hit.distance_m)
+        return Nearby(hits[:limit], hidden)
 
     def nearest_distance_m(self, point: Point) -> float | None:
         here = point.wgs84
@@ -72,6 +89,11 @@ class InMemoryStationIndex:
 
     def get(self, station_id: str) -> Station | None:
         return self._ready().stations.get(station_id)
+
+    def place(self, station_id: str) -> list[Station]:
+        loaded = self._ready()
+        station = loaded.stations.get(station_id)
+        return [loaded.stations[key] for key in loaded.places.mates(station)] if station else []
 
     def tariffs(self, tariff_ids: Iterable[str]) -> dict[str, Tariff]:
         known = self._ready().tariffs
@@ -87,8 +109,8 @@ class InMemoryStationIndex:
         for station_id, words in loaded.words.items():
             if all(word in words for word in wanted):
                 station = loaded.stations[station_id]
-                place = _place(station)
-                if place not in found or _better(station, found[place], loaded.tariffs):
+                place = loaded.places.key(station)
+                if place not in found or _merit(station, loaded.tariffs) < _merit(found[place], loaded.tariffs):
                     found[place] = station
 
         def order(station: Station) -> tuple[bool, str, str]:
@@ -149,8 +171,10 @@ class InMemoryStationIndex:
             seen = unit.changes.since(now - LONG_OVERLAP)
             stations = {one.id: one for one in unit.catalogue.stations() if _is_listed(one)}
             tariffs = unit.catalogue.tariffs()
+            placings = unit.placings.of_all()
+        put_right({}, stations, placings)
         words = {key: _words(one) for key, one in stations.items()}
-        loaded = _Loaded(stations, words, Sites(stations.values()), tariffs, now)
+        loaded = _Loaded(stations, words, Sites(stations.values()), Places.of(stations, placings), tariffs, now)
         self._seen, self._long_look_at, self._loaded = seen, now, loaded
         return loaded, len(stations)
 
@@ -162,14 +186,22 @@ class InMemoryStationIndex:
         # Before the stations that refer to them, so that no reader finds a price missing.
         loaded.tariffs.update(unit.catalogue.tariffs(wanted - loaded.tariffs.keys()))
         gone = {key for key in ids if key not in new and key in loaded.stations}
-        if not gone and all(_stays(one, loaded.stations.get(key)) for key, one in new.items()):
+        before, told = loaded.places.placings, unit.placings.of(ids)
+        placings = before
+        if any(before.get(key) != told.get(key) for key in ids):
+            placings = {key: one for key, one in before.items() if key not in set(ids)} | told
+        put_right(loaded.stations, new, placings)
+        stay = all(_stays(one, loaded.stations.get(key)) for key, one in new.items())
+        if not gone and placings is before and stay:
             loaded.words.update({key: _words(one) for key, one in new.items()})
             loaded.stations.update(new)
             return
         stations = {key: one for key, one in (loaded.stations | new).items() if key not in gone}
+        put_right({}, stations, placings)
         words = {key: text for key, text in loaded.words.items() if key not in gone}
         words |= {key: _words(one) for key, one in new.items()}
-        self._loaded = replace(loaded, stations=stations, words=words, sites=Sites(stations.values()))
+        sites, places = Sites(stations.values()), Places.of(stations, placings)
+        self._loaded = replace(loaded, stations=stations, words=words, sites=sites, places=places)
 
 
 def _is_listed(station: Station) -> bool:
@@ -177,23 +209,31 @@ def _is_listed(station: Station) -> bool:
 
 
 def _stays(new: Station, old: Station | None) -> bool:
-    """Whether the station is known and has not moved."""
-    return old is not None and (old.point.lat, old.point.lng) == (new.point.lat, new.point.lng)
+    """Whether the station is known, has not moved, and means the same place by its own id."""
+    if old is None or old.global_id != new.global_id:
+        return False
+    return (old.point.lat, old.point.lng) == (new.point.lat, new.point.lng)
 
 
-def _place(station: Station) -> str:
-    return station.global_id or station.id
+def _passing(told: list[Station], filters: Filters, at: datetime, tariffs: dict[str, Tariff]) -> list[Station]:
+    """The descriptions that do for these filters, best first. Whether a gun is free says the freshest of them, for
+    all: its word is about the same guns."""
+    if not filters.free_now:
+        return sorted((one for one in told if filters.passes(one, at)), key=lambda one: _merit(one, tariffs))
+    anyhow = replace(filters, free_now=False)
+    fitting = [one for one in told if anyhow.passes(one, at)]
+    teller = guns_told_by(fitting, filters, at)
+    if teller is None or not filters.passes(teller, at):
+        return []
+    return sorted(fitting, key=lambda one: (not filters.passes(one, at), _merit(one, tariffs)))
 
 
-def _better(one: Station, other: Station, tariffs: dict[str, Tariff]) -> bool:
-    """Of two descriptions of one place: with a known price, then the fresher status, then the smaller supplier."""
-
-    def rank(station: Station) -> tuple[bool, float, str]:
-        priced = any(gun.tariff_id in tariffs for gun in station.connectors)
-        stamps = [gun.status_at for gun in station.connectors if gun.status_at is not None]
-        return not priced, -max(stamps, default=_LONG_AGO).timestamp(), station.supplier_id
-
-    return rank(one) < rank(other)
+def _merit(station: Station, tariffs: dict[str, Tariff]) -> tuple[bool, float, str, str]:
+    """Of several descriptions of one place the least: with a known price, then the fresher status, then the smaller
+    supplier."""
+    priced = any(gun.tariff_id in tariffs for gun in station.connectors)
+    stamps = [gun.status_at for gun in station.connectors if gun.status_at is not None]
+    return not priced, -max(stamps, default=_LONG_AGO).timestamp(), station.supplier_id, station.id
 
 
 def _words(station: Station) -> str:
