@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from ctypes.util import find_library
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +29,11 @@ from adapters.cec import callbacks as cec_callbacks
 from adapters.cec.config import CecConfig
 from adapters.geocoder import NominatimGeocoder
 from adapters.limiter import Limiter
+from adapters.ocpi import callbacks as ocpi_callbacks
+from adapters.ocpi.config import OcpiConfig
+from adapters.ocpi.house import House
+from adapters.ocpi.partners import Partners
+from adapters.ocpi.sealed import Sealer
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
 from bots.telegram.messenger import TelegramMessenger
 from bots.wechat.client import WechatApi
@@ -64,6 +71,7 @@ class Settings:
     redis_url: str | None = field(repr=False)
     public_url: str
     bind: str
+    secret_key: str = field(repr=False)
     port: int
     log_level: str
     suppliers: tuple[SupplierSettings, ...] = field(repr=False)
@@ -109,6 +117,7 @@ class Settings:
             self.wechat_aes_key,
             self.ocm_api_key,
         )
+            self.secret_key,
         theirs = (secret for supplier in self.suppliers for secret in supplier.secrets)
         return tuple(secret for secret in (*ours, *theirs) if secret)
 
@@ -137,12 +146,16 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
     if wechat["WECHAT_AES_KEY"] and len(wechat["WECHAT_AES_KEY"]) != 43:
         problems.append("WECHAT_AES_KEY must have 43 characters, as the WeChat console shows it")
     suppliers = _suppliers(env, port, problems)
+    secret_key = env.get("SECRET_KEY", "")
+    if secret_key and len(secret_key) < 32:
+        problems.append("SECRET_KEY must have at least 32 random characters")
     settings = Settings(
         home=home,
         database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}",
         redis_url=env.get("REDIS_URL") or None,
         public_url=env.get("PUBLIC_URL", "").rstrip("/"),
         bind=env.get("BIND", "0.0.0.0"),  # noqa: S104 - a server behind a proxy; `make run` says 127.0.0.1
+        secret_key=secret_key,
         port=port,
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
         suppliers=suppliers,
@@ -253,13 +266,47 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         desk=SupplierDeskService(database, stream, clock),
         limiter=Limiter(redis_url(settings)),
         queue=queue,
-        suppliers=open_suppliers(settings.suppliers, clock),
+        suppliers=live_suppliers(settings, database, clock),
         public_url=settings.public_url,
     )
 
 
 def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
     """Where suppliers push to us: the T/CEC 102 partners that we issued keys to."""
+def live_suppliers(settings: Settings, database: Database, clock: Clock) -> dict[str, ListsStations]:
+    return open_suppliers(settings.suppliers, clock, ocpi_house(settings, database, clock))
+
+
+def ocpi_partners(settings: Settings) -> dict[str, OcpiConfig]:
+    """The OCPI partners of the suppliers file, by supplier id."""
+    return {one.id: one.config for one in settings.suppliers if isinstance(one.config, OcpiConfig)}
+
+
+def ocpi_house(settings: Settings, database: Database, clock: Clock) -> House | None:
+    """What OCPI partners share; None where there is none, so that no secret is made for nothing."""
+    if not ocpi_partners(settings):
+        return None
+    partners = Partners(database, Sealer(secret_key(settings)), clock)
+    return House(database, partners, clock, settings.public_url)
+
+
+def secret_key(settings: Settings) -> str:
+    """SECRET_KEY, else one of this machine's own, made once and readable by its user alone."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.home / "secret"
+    if not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # mkstemp gives 0600; the link fails where another process was first, and is never half written.
+        handle, draft = tempfile.mkstemp(dir=settings.home)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text()
+
+
 
     def held(supplier_id: str, record_ids: Sequence[str]) -> dict[str, ChargeRecord]:
         with services.database.read() as unit:
@@ -268,7 +315,10 @@ def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint
 
     partners = [one.config for one in settings.suppliers if isinstance(one.config, CecConfig)]
     cec = cec_callbacks.blueprint(partners, services.desk, held, services.clock)
-    return [] if cec is None else [cec]
+    found = [] if cec is None else [cec]
+    if (house := ocpi_house(settings, services.database, services.clock)) is not None:
+        found.append(ocpi_callbacks.blueprint(list(ocpi_partners(settings).values()), house, services.desk))
+    return found
 
 
 def _redis_pieces(settings: Settings) -> tuple[ChangeStream, JobQueue]:
@@ -330,7 +380,7 @@ def wechat_api(settings: Settings) -> WechatApi:
 
 def probes(settings: Settings) -> list[Probe]:
     """Everything `kilowatch doctor` looks at."""
-    live = open_suppliers(settings.suppliers, SystemClock())
+    live = live_suppliers(settings, open_database(settings), SystemClock())
     return [
         Probe("Python", lambda: sys.version.split()[0]),
         Probe("database", lambda: _look_at_database(settings)),

@@ -285,11 +285,10 @@ def _print_report(report: Any, as_json: bool) -> None:
 @with_settings
 def sync(bootstrap: Any, settings: Any, supplier: str | None) -> None:
     """Pull stations, states and prices from all live suppliers, or from one."""
-    from adapters.suppliers import open_suppliers
     from core.clock import SystemClock
     from core.ports import PublishesTariffs, ReportsStatus
 
-    sources = open_suppliers(settings.suppliers, SystemClock())
+    sources = bootstrap.live_suppliers(settings, bootstrap.open_database(settings), SystemClock())
     if supplier is not None and supplier not in sources:
         raise click.ClickException(f"no supplier {supplier}; there are: {', '.join(sources) or 'none'}")
     _, catalogue = bootstrap.command_services(settings)
@@ -384,3 +383,73 @@ def _width() -> int:
 
 if __name__ == "__main__":
     main()
+@commands.group()
+def ocpi() -> None:
+    """Connect with OCPI partners: a rare act, done by hand."""
+
+
+@ocpi.command()
+@click.argument("supplier_id")
+@click.option("--versions-url", required=True, help="The partner's versions address.")
+@click.option("--token", help="The token the partner gave us. Without it: invite the partner to register with us.")
+@click.option("--version", type=click.Choice(["2.1.1", "2.2.1", "2.3.0"]), help="Of OCPI.  [default: the best]")
+@click.option("--our-url", help="Where the partner reaches us.  [default: PUBLIC_URL]")
+@with_settings
+def register(
+    bootstrap: Any,
+    settings: Any,
+    supplier_id: str,
+    versions_url: str,
+    token: str | None,
+    version: str | None,
+    our_url: str | None,
+) -> None:
+    """Exchange tokens with a partner of the suppliers file. It calls us meanwhile, so the web must be running."""
+    handshake = _handshake(bootstrap, settings, supplier_id, our_url)
+    if token is None:
+        invitation = handshake.invite(versions_url)
+        click.echo(f"{handshake.config.name} registers at {handshake.our_versions} with this token:\n{invitation}")
+        return
+    found = handshake.register(versions_url, token, version)
+    parties = ", ".join(one.key for one in found.parties)
+    modules = ", ".join(sorted({one.module for one in found.endpoints}))
+    click.echo(f"Registered with {handshake.config.name} ({parties}), OCPI {found.version}: {modules}")
+
+
+@ocpi.command()
+@click.argument("supplier_id")
+@with_settings
+def rotate(bootstrap: Any, settings: Any, supplier_id: str) -> None:
+    """New tokens in both directions; the old ones end with it."""
+    handshake = _handshake(bootstrap, settings, supplier_id, None)
+    handshake.rotate()
+    click.echo(f"{handshake.config.name} and we have new tokens.")
+
+
+@ocpi.command()
+@click.argument("supplier_id")
+@with_settings
+def unregister(bootstrap: Any, settings: Any, supplier_id: str) -> None:
+    """End the connection; what the partner told us of its stations stays until it is old."""
+    handshake = _handshake(bootstrap, settings, supplier_id, None)
+    said = handshake.unregister()
+    click.echo(f"{handshake.config.name} {said}; the tokens of both sides are gone here.")
+
+
+def _handshake(bootstrap: Any, settings: Any, supplier_id: str, our_url: str | None) -> Any:
+    from adapters.ocpi.handshake import Handshake
+    from core.clock import SystemClock
+
+    partners = bootstrap.ocpi_partners(settings)
+    if supplier_id not in partners:
+        named = ", ".join(partners) or "none"
+        raise click.ClickException(f"no OCPI supplier {supplier_id} in the suppliers file; there are: {named}")
+    database = bootstrap.open_database(settings)
+    handshake = Handshake(
+        partners[supplier_id], bootstrap.ocpi_house(settings, database, SystemClock()), our_url or ""
+    )
+    if not (our_url or settings.public_url or handshake.is_known):
+        raise click.ClickException("the partner must reach us: set PUBLIC_URL, or say --our-url")
+    return handshake
+
+

@@ -10,6 +10,11 @@ from pathlib import Path
 from adapters.cec.config import CecConfig, Inbound
 from adapters.cec.dialects import CEC_2016, DIALECTS
 from adapters.cec.supplier import CecSupplier
+from adapters.ocpi.config import OcpiConfig
+from adapters.ocpi.house import House
+from adapters.ocpi.origins import origin_of
+from adapters.ocpi.supplier import OcpiSupplier
+from adapters.ocpi.versions import Party
 from adapters.sandbox import sandbox_config
 from core.errors import ConfigurationError
 from core.geo import Datum
@@ -22,10 +27,12 @@ class SupplierSettings:
 
     id: str
     kind: str
-    config: CecConfig = field(repr=False)
+    config: CecConfig | OcpiConfig = field(repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
+        if isinstance(self.config, OcpiConfig):
+            return ()  # its tokens stand in the database, encrypted
         sets = (self.config, self.config.inbound) if self.config.inbound else (self.config,)
         return tuple(
             secret
@@ -62,9 +69,17 @@ def read_suppliers(path: Path, env: Mapping[str, str]) -> tuple[SupplierSettings
     return tuple(found)
 
 
-def open_suppliers(settings: tuple[SupplierSettings, ...], clock: Clock) -> dict[str, ListsStations]:
-    """The live suppliers by id."""
-    return {one.id: CecSupplier(one.config, clock) for one in settings}
+def open_suppliers(
+    settings: tuple[SupplierSettings, ...], clock: Clock, ocpi: House | None = None
+) -> dict[str, ListsStations]:
+    """The live suppliers by id. OCPI partners are found where their tokens are kept, in the `ocpi` house."""
+    found: dict[str, ListsStations] = {}
+    for one in settings:
+        if isinstance(one.config, CecConfig):
+            found[one.id] = CecSupplier(one.config, clock)
+        elif ocpi is not None:
+            found[one.id] = OcpiSupplier(one.config, ocpi)
+    return found
 
 
 class _Problem(ValueError):
@@ -123,8 +138,41 @@ def _start_reasons(block: Mapping[str, object]) -> dict[int, str]:
     return {int(code): str(reason) for code, reason in reasons.items()}
 
 
-_KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig]] = {
+def _ocpi(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> OcpiConfig:
+    us = Party(_text(block, "our_country"), _text(block, "our_party"), "EMSP", _text(block, "our_name"))
+    if len(us.country_code) != 2 or len(us.party_id) != 3:
+        raise _Problem("our_country has two letters and our_party three, as registered")
+    origins = block.get("origins", [])
+    if not isinstance(origins, list) or not all(isinstance(one, str) and origin_of(one) for one in origins):
+        raise _Problem('origins must be a list of web addresses, e.g. ["https://cpo.example.com"]')
+    try:
+        datum = Datum(_text(block, "datum", "wgs84"))
+    except ValueError:
+        raise _Problem(f"datum must be one of: {', '.join(Datum)}") from None
+    return OcpiConfig(
+        supplier_id=supplier_id,
+        name=_text(block, "name"),
+        us=us,
+        datum=datum,
+        licence=_text(block, "licence", ""),
+        attribution=_text(block, "attribution", ""),
+        url=_text(block, "url", ""),
+        origins=tuple(origins),
+        pushes_tokens=_yes_or_no(block, "pushes_tokens") or False,
+        encodes=_yes_or_no(block, "encodes_tokens"),
+    )
+
+
+def _yes_or_no(block: Mapping[str, object], name: str) -> bool | None:
+    value = block.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _Problem(f"{name} must be true or false")
+    return value
+
+
+_KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig | OcpiConfig]] = {
     "cec": _cec,
+    "ocpi": _ocpi,
     "sandbox": _sandbox,
 }
 

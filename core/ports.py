@@ -208,6 +208,10 @@ class CatalogueRepository(Protocol):
 
     def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
         """Keep refused rows; the same row with the same reason is counted, not repeated. Returns how many are new."""
+    def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
+        """The stations of these guns."""
+        ...
+
         ...
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]: ...
@@ -432,12 +436,14 @@ class CommandRepository(Protocol):
         """The last one of this kind for our number, however its letters are cased."""
         ...
 
-    def note(self, command_id: str, result: str, detail: str, answered_at: datetime | None = None) -> None: ...
+    def note(self, command_id: str, result: str, detail: str, answered_at: datetime | None = None) -> None:
+        """The partner's answer, or with `answered_at` the gun's, which the other no longer replaces."""
+        ...
 
-    def asked_since(
-        self, partner_id: str, command: str, since: datetime, *, offset: int, limit: int
+    def asked_between(
+        self, partner_id: str, command: str, since: datetime, until: datetime, *, offset: int, limit: int
     ) -> tuple[list[Command], int]:
-        """A page of them, oldest first, and how many there are."""
+        """A page of them, `until` not included, oldest first; and how many there are."""
         ...
 
 
@@ -502,6 +508,10 @@ class LinkRepository(Protocol):
 
     def members(self, place_ids: Iterable[str]) -> list[Link]:
         """All links of these places."""
+    def containing(self, partner_id: str, module: str, text: str) -> list[PartnerObject]:
+        """Those in whose document this text stands, in whatever case."""
+        ...
+
         ...
 
     def save(self, new: Sequence[Link], looked_at: Iterable[str], at: datetime) -> list[str]:

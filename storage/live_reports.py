@@ -49,6 +49,26 @@ class SqlLiveReports:
         named = chunks(sorted(self._stations_of(supplier_id, refs)))
         return any(self.db.execute(here.where(stations.c.id.in_(ids))).first() for ids in named)
 
+    def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
+        return sorted(self._stations_of(supplier_id, refs))
+
+    def tariff_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> dict[ConnectorRef, str]:
+        rows = self._named_guns(supplier_id, refs, connectors.c.tariff_id)
+        return {ref: row.tariff_id for ref, row in rows if row.tariff_id}
+
+    def tariff_counts(self, supplier_id: str) -> dict[str, int]:
+        mine = (connectors.c.supplier_id == supplier_id, connectors.c.tariff_id.is_not(None))
+        counted = select(connectors.c.tariff_id, func.count().label("guns")).where(*mine)
+        return {row.tariff_id: row.guns for row in self.db.execute(counted.group_by(connectors.c.tariff_id))}
+
+    def gun_counts(self) -> dict[str, int]:
+        counted = (
+            select(stations.c.supplier_id, func.sum(connectors.c.count).label("guns"))
+            .join(connectors, connectors.c.station_id == stations.c.id)
+            .where(stations.c.removed_at.is_(None))
+        )
+        return {row.supplier_id: row.guns for row in self.db.execute(counted.group_by(stations.c.supplier_id))}
+
     def save_tariffs(
         self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
     ) -> list[str]:

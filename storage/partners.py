@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, or_, select
+from sqlalchemy import Connection, RowMapping, Select, delete, func, or_, select
 
 from core.ports import Partner, PartnerObject, PartnerState
 from storage.bulk import chunks, upsert
@@ -62,6 +62,10 @@ class SqlPartnerObjects:
     def marked(self, partner_id: str, module: str, mark: str) -> list[PartnerObject]:
         statement = _of(partner_id, module).where(_T.mark == mark).order_by(_T.updated_at.desc(), _T.key)
         return [_object(row) for row in self.db.execute(statement).mappings()]
+
+    def containing(self, partner_id: str, module: str, text: str) -> list[PartnerObject]:
+        named = func.lower(_T.document).contains(text.lower(), autoescape=True)
+        return [_object(row) for row in self.db.execute(_of(partner_id, module).where(named)).mappings()]
 
     def save(self, partner_id: str, module: str, objects: Sequence[PartnerObject]) -> None:
         latest = {one.key: one for one in objects}

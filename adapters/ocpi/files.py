@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from adapters.checks import Refused, rejected
+from adapters.checks import Refused
 from adapters.files import Document, Row, json_rows
-from adapters.importer import Importer, Options, Price
+from adapters.importer import Importer
 from adapters.ocpi.messages import Source, key_of, newest_stamp, to_station
-from adapters.ocpi.tariffs import OcpiTariff, Unsupported, chosen, is_tariff, judged, read_tariff, to_tariff
+from adapters.ocpi.pricebook import PriceBook, newest_of
+from adapters.ocpi.tariffs import is_tariff, read_tariff
 from core.errors import UserError
-from core.station import NoPrice, Rejected, Station
+from core.station import Rejected, Station
+from core.tariff import Tariff
 
 # The pair as the Dutch access point names it (opendata.ndw.nu).
 _LOCATIONS, _TARIFFS = "charging_point_locations_ocpi.json", "charging_point_tariffs_ocpi.json"
@@ -25,12 +27,6 @@ class OcpiFileImporter(Importer):
     licence = "as published by the source"
     columns = frozenset({"id", "coordinates"})
 
-    def __init__(self, document: Document, options: Options) -> None:
-        super().__init__(document, options)
-        self._prices: dict[tuple[str, tuple[str, ...], str, str], tuple[Price, str]] = {}
-        self._refused: list[Rejected] = []
-        self._texts: list[str] = []
-
     def rows(self) -> Iterator[Row]:
         return json_rows(self.document)
 
@@ -41,75 +37,30 @@ class OcpiFileImporter(Importer):
         if not isinstance(row.fields.get("coordinates"), dict):
             raise Refused("not_a_location", "no coordinates")
         source = Source(self.supplier.id, self.supplier.datum, self.licence, self.attribution)
-        self._texts = []
-        station = to_station(row.fields, external_id, source, self._price_of)
-        yield replace(station, price_text="; ".join(dict.fromkeys(self._texts))[:500])
-        yield from self._told()
+        self._book.take_texts()
+        bad: list[Rejected] = []
+        station = to_station(row.fields, external_id, source, self._book.price_of, bad)
+        yield replace(station, price_text=self._book.take_texts())
+        yield from bad
+        yield from self._book.take_refused()
+
+    def tariffs(self) -> dict[str, Tariff]:
+        return self._book.made
 
     def _stations(self) -> Iterator[Station | Rejected]:
         yield from super()._stations()
-        yield from self._told()  # what came up beside a location that was itself refused
-
-    def _told(self) -> list[Rejected]:
-        """The tariffs refused since the last call."""
-        refused, self._refused = self._refused, []
-        return refused
-
-    def _price_of(self, party: str, ids: Sequence[str], country: str, time_zone: str) -> Price:
-        asked = (party, tuple(ids), country, time_zone)
-        if asked not in self._prices:
-            self._prices[asked] = self._new_price(*asked)
-        price, text = self._prices[asked]
-        if text and price.tariff_id is None:
-            self._texts.append(text)
-        return price
-
-    def _new_price(self, party: str, ids: tuple[str, ...], country: str, time_zone: str) -> tuple[Price, str]:
-        """One tariff gives the price. Several that differ leave it open: which one holds, we cannot know."""
-        listed = [self._listed[key] for one in ids if (key := self._key(party, one)) in self._listed]
-        candidates = chosen(listed, self.options.clock.now())
-        text = next((one.text for one in candidates if one.text), "")
-        no_price = NoPrice.TEXT_ONLY if text else NoPrice.NOT_PUBLISHED
-        found: dict[str, Price] = {}
-        for one in candidates:
-            try:
-                tariff = to_tariff(one.doc, country, time_zone)
-            except Unsupported as reason:
-                self._refuse(one, "unsupported_tariff", str(reason))
-                return Price(None, no_price), text
-            if judged(tariff):
-                self._refuse(one, "implausible_price", "price per kWh")
-                return Price(None, NoPrice.IMPLAUSIBLE), text
-            found[tariff.id] = self.priced(tariff, None, one.updated_at)
-        if len(found) == 1:
-            return next(iter(found.values())), text
-        return Price(None, no_price), text
-
-    def _refuse(self, tariff: OcpiTariff, reason: str, detail: str) -> None:
-        raw = Row(0, dict(tariff.doc)).raw
-        self._refused.append(rejected(f"tariff {tariff.key}", reason, detail, raw))
-
-    def _key(self, party: str, tariff_id: str) -> str:
-        """Tariffs belong to the location's party; a list without parties (2.1.1) has bare ids."""
-        full = f"{party}:{tariff_id}".upper()
-        return full if full in self._listed else tariff_id.upper()
+        yield from self._book.take_refused()  # what came up beside a location that was itself refused
 
     @cached_property
-    def _listed(self) -> dict[str, OcpiTariff]:
-        """The tariff list by id, the newest of each."""
+    def _book(self) -> PriceBook:
         document = self._tariff_document()
-        found: dict[str, OcpiTariff] = {}
-        for row in json_rows(document) if document else ():
+        rows = list(json_rows(document)) if document else []
+        good = [row for row in rows if not row.problem and is_tariff(row.fields)]
+        book = PriceBook(newest_of(read_tariff(row.fields) for row in good), self.options.clock.now())
+        for row in rows:
             if row.problem or not is_tariff(row.fields):
-                self._refused.append(
-                    rejected(f"tariff row {row.number}", row.problem or "not_a_tariff", row.detail, row.raw)
-                )
-                continue
-            tariff = read_tariff(row.fields)
-            known = found.get(tariff.key)
-            if known is None or newest_stamp(tariff.doc) > newest_stamp(known.doc):
-                found[tariff.key] = tariff
-        return found
+                book.refuse(f"tariff row {row.number}", row.problem or "not_a_tariff", row.detail, row.raw)
+        return book
 
     def _tariff_document(self) -> Document | None:
         if self.options.tariffs:

@@ -22,7 +22,9 @@ from core.station import (
     ConnectorStatus,
     Facility,
     Plug,
+    Rejected,
     Station,
+    StatusReport,
     station_key,
 )
 
@@ -76,6 +78,7 @@ class Source:
     datum: Datum
     licence: str
     attribution: str
+    seen_at: datetime | None = None  # when the supplier vouched for the states; None: the EVSEs' own dates stand
 
 
 def party_of(thing: Mapping[str, Any]) -> str:
@@ -89,8 +92,14 @@ def key_of(thing: Mapping[str, Any]) -> str:
     return (f"{party}:{own}" if party and own else own).upper()
 
 
-def to_station(location: Mapping[str, Any], external_id: str, source: Source, price_of: PriceOf) -> Station:
-    """Raises Refused for a location that cannot be used."""
+def to_station(
+    location: Mapping[str, Any],
+    external_id: str,
+    source: Source,
+    price_of: PriceOf,
+    bad: list[Rejected] | None = None,
+) -> Station:
+    """Raises Refused for a location that cannot be used. EVSEs that cannot be used go into `bad`."""
     where = location["coordinates"]
     country = _ALPHA2.get(clean(location.get("country"), 3).upper(), "")
     point = checks.place(where.get("latitude"), where.get("longitude"), source.datum, country)
@@ -98,9 +107,11 @@ def to_station(location: Mapping[str, Any], external_id: str, source: Source, pr
     named = location.get("time_zone")
     time_zone = str(named) if is_time_zone(named) else time_zone_at(point.lat, point.lng, country)
     party = party_of(location)
-    evses = [evse for evse in location.get("evses") or [] if evse.get("status") not in _NO_GUN]
-    if location.get("evses") and not evses:
+    listed = location.get("evses") or []
+    evses = [evse for evse in listed if not isinstance(evse, Mapping) or evse.get("status") not in _NO_GUN]
+    if listed and not evses:
         raise Refused("removed", "every EVSE is removed or planned")
+    place = _Place(external_id, party or source.supplier_id, country, time_zone)
     operator = clean((location.get("operator") or {}).get("name"), NAME_CHARS)
     address = joined(location.get("address"), joined(location.get("postal_code"), location.get("city"), by=" "))
     return Station(
@@ -109,13 +120,7 @@ def to_station(location: Mapping[str, Any], external_id: str, source: Source, pr
         external_id=external_id,
         name=clean(location.get("name"), NAME_CHARS) or address or operator or external_id,
         point=point,
-        connectors=checks.guns(
-            [
-                gun
-                for evse in evses
-                for gun in _guns(evse, external_id, party or source.supplier_id, country, time_zone, price_of)
-            ]
-        ),
+        connectors=checks.guns(_sound_guns(evses, place, source, price_of, [] if bad is None else bad)),
         operator_id=party,
         operator_name=operator or party,
         address=address,
@@ -133,31 +138,81 @@ def to_station(location: Mapping[str, Any], external_id: str, source: Source, pr
     )
 
 
-def _guns(
-    evse: Mapping[str, Any], location_id: str, party: str, country: str, time_zone: str, price_of: PriceOf
-) -> Iterator[Connector]:
-    """One EVSE serves one car: its plugs are guns of one pile. The id is kept as it is printed on the sticker."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the guns of a location share."""
+
+    external_id: str
+    party: str
+    country: str
+    time_zone: str
+
+
+def _sound_guns(
+    evses: Sequence[Any], place: _Place, source: Source, price_of: PriceOf, bad: list[Rejected]
+) -> list[Connector]:
+    """The guns of all EVSEs that can be used. One that cannot loses neither the location nor the page."""
+    found: dict[ConnectorRef, Connector] = {}
+    for number, evse in enumerate(evses):
+        name = f"{place.external_id} EVSE {clean(evse.get('uid'), ID_CHARS) if isinstance(evse, Mapping) else number}"
+        try:
+            guns = list(_guns(evse, place, source, price_of))
+            if doubled := next((gun.ref for gun in guns if gun.ref in found), None):
+                raise Refused("duplicate_id", f"{doubled.connector_id} is named twice")
+        except Refused as refusal:
+            bad.append(checks.rejected(name, refusal.reason, refusal.detail, repr(evse)))
+        except Exception as error:  # noqa: BLE001  whatever shape it has, it stops nothing else
+            bad.append(checks.rejected(name, "unreadable", f"{type(error).__name__}: {error}", repr(evse)))
+        else:
+            found |= {gun.ref: gun for gun in guns}
+    if bad and not found:
+        raise Refused(bad[-1].reason, bad[-1].detail)
+    return list(found.values())
+
+
+def refs_of(evse: Mapping[str, Any], external_id: str, party: str) -> list[tuple[Mapping[str, Any], ConnectorRef]]:
+    """The plugs of an EVSE and what we call them. The id is kept as it is printed on the sticker."""
     uid = clean(evse.get("uid"), ID_CHARS)
-    evse_id = str(evse.get("evse_id") or "").strip()[:ID_CHARS] or f"{location_id}:{uid}"
+    evse_id = str(evse.get("evse_id") or "").strip()[:ID_CHARS] or f"{external_id}:{uid}"
     plugs = evse.get("connectors") or []
+    if not isinstance(plugs, list) or not all(isinstance(plug, Mapping) for plug in plugs):
+        raise Refused("unreadable", "connectors is not a list of objects")
+    named = [f"{evse_id}:{clean(plug.get('id'), 40)}" if len(plugs) > 1 else evse_id for plug in plugs]
+    return [(plug, ConnectorRef(party, name)) for plug, name in zip(plugs, named, strict=True)]
+
+
+def _guns(evse: Mapping[str, Any], place: _Place, source: Source, price_of: PriceOf) -> Iterator[Connector]:
+    """One EVSE serves one car: its plugs are guns of one pile."""
     status = STATUSES.get(clean(evse.get("status"), 20), ConnectorStatus.UNKNOWN)
-    for plug in plugs:
-        suffix = f":{clean(plug.get('id'), 40)}" if len(plugs) > 1 else ""
+    for plug, ref in refs_of(evse, place.external_id, place.party):
         ids = plug.get("tariff_ids") or [plug.get("tariff_id")]
-        price = price_of(party, [str(one) for one in ids if one], country, time_zone)
+        price = price_of(place.party, [str(one) for one in ids if one], place.country, place.time_zone)
         yield Connector(
-            ref=ConnectorRef(party, f"{evse_id}{suffix}"),
-            plug=_plug(clean(plug.get("standard"), 40), country),
+            ref=ref,
+            plug=_plug(clean(plug.get("standard"), 40), place.country),
             power_kw=_power(plug),
             label=clean(evse.get("physical_reference"), 60),
-            pile=uid,
+            pile=clean(evse.get("uid"), ID_CHARS),
             status=status,
-            status_at=utc(evse.get("last_updated")),
+            status_at=source.seen_at or utc(evse.get("last_updated")),
             bay_blocked=True if evse.get("status") == "BLOCKED" else None,
             tariff_id=price.tariff_id,
             price_seen_at=price.seen_at,
             no_price=price.no_price,
         )
+
+
+def status_reports(location: Mapping[str, Any], external_id: str, at: datetime) -> Iterator[StatusReport]:
+    """The state of every gun of a location, as vouched for at `at`."""
+    for evse in location.get("evses") or []:
+        if isinstance(evse, Mapping) and evse.get("status") not in _NO_GUN:
+            try:
+                refs = refs_of(evse, external_id, party_of(location))
+            except Refused:
+                continue  # in quarantine since the location was read
+            status = STATUSES.get(clean(evse.get("status"), 20), ConnectorStatus.UNKNOWN)
+            for _, ref in refs:
+                yield StatusReport(ref, status, at, bay_blocked=True if evse.get("status") == "BLOCKED" else None)
 
 
 def _plug(standard: str, country: str) -> Plug:

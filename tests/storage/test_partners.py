@@ -64,6 +64,16 @@ def test_objects_are_replaced_by_key_and_found_by_mark(database: SqlDatabase) ->
         assert unit.partner_objects.all("lamp", "sessions") == [second]
 
 
+def test_objects_are_found_by_what_stands_in_them(database: SqlDatabase) -> None:
+    with database.write() as unit:
+        objects = [PartnerObject(key, f'{{"tariff_ids": ["{key}_1%"]}}', NOON) for key in ("Day", "Night")]
+        unit.partner_objects.save("lamp", "locations", objects)
+    with database.read() as unit:
+        assert unit.partner_objects.containing("lamp", "locations", '"DAY_1%"') == objects[:1]
+        assert unit.partner_objects.containing("lamp", "locations", '"Dayx1%"') == []
+        assert unit.partner_objects.containing("other", "locations", '"Day_1%"') == []
+
+
 def test_a_command_is_found_however_our_number_is_cased(database: SqlDatabase) -> None:
     with database.write() as unit:
         unit.commands.add(START)
@@ -77,6 +87,8 @@ def test_a_command_is_found_however_our_number_is_cased(database: SqlDatabase) -
         unit.commands.note("id-1", "EVSE_OCCUPIED", "a car stands there", NOON + minutes(1))
         told = replace(START, result="EVSE_OCCUPIED", detail="a car stands there", answered_at=NOON + minutes(1))
         assert unit.commands.get("id-1") == told
+        unit.commands.note("id-1", "ACCEPTED", "")  # the partner's own answer, noted too late
+        assert unit.commands.get("id-1") == told
         assert unit.commands.get("nobody") is None
 
 
@@ -86,5 +98,7 @@ def test_commands_by_pages(database: SqlDatabase) -> None:
         for one in asked:
             unit.commands.add(one)
     with database.read() as unit:
-        page = unit.commands.asked_since("lamp", "START_SESSION", NOON + minutes(1), offset=1, limit=2)
-    assert page == (asked[2:4], 4)
+        page = unit.commands.asked_between(
+            "lamp", "START_SESSION", NOON + minutes(1), NOON + minutes(4), offset=1, limit=1
+        )
+    assert page == (asked[2:3], 3)

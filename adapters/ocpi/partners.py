@@ -1,0 +1,160 @@
+"""Our connections: who may call us, whom we call, with which token, where and in which version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+
+from adapters.ocpi.sealed import Sealer
+from adapters.ocpi.tokens import candidates, fingerprint
+from adapters.ocpi.versions import VERSIONS, Party, Rules
+from adapters.text import utc
+from core.ports import Clock, Database, Partner, PartnerState
+
+KIND = "ocpi"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    module: str
+    role: str  # of the side that serves it: SENDER or RECEIVER; "" in 2.1.1
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What we know of a partner. `sealed_token` is the one we send; see `Partners.token`."""
+
+    version: str = "2.2.1"
+    versions_url: str = ""
+    sealed_token: str = field(default="", repr=False)
+    encodes: bool = True  # whether our token goes out in Base64
+    endpoints: tuple[Endpoint, ...] = ()
+    origins: tuple[str, ...] = ()
+    parties: tuple[Party, ...] = ()
+    our_url: str = ""  # where this partner reaches us; "" stands for PUBLIC_URL
+    newest_pulled: datetime | None = None  # the latest `last_updated` a pull of locations has seen
+
+    @property
+    def rules(self) -> Rules:
+        return VERSIONS[self.version]
+
+    def endpoint(self, module: str, role: str) -> str:
+        """Their address for a module in this role of theirs, "" when they have none."""
+        return next((one.url for one in self.endpoints if one.module == module and one.role in (role, "")), "")
+
+    def owns(self, country_code: str, party_id: str) -> bool:
+        """Whether this partner may speak of that party's objects."""
+        return (country_code + party_id).upper() in {one.key for one in self.parties}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A partner as stored."""
+
+    supplier_id: str
+    state: PartnerState
+    connection: Connection
+    is_rotating: bool = False
+
+
+class Partners:
+    """The stored partners. Each method is one short transaction; none is open while anybody is called."""
+
+    def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
+        self.database, self.sealer, self.clock = database, sealer, clock
+
+    def get(self, supplier_id: str) -> Known | None:
+        with self.database.read() as unit:
+            partner = unit.partners.get(supplier_id)
+        return _known(partner) if partner and partner.kind == KIND else None
+
+    def caller(self, authorization: str | None) -> tuple[Known, str] | None:
+        """Whose token stands in the header, and the token."""
+        for token in candidates(authorization):
+            with self.database.read() as unit:
+                partner = unit.partners.by_token(fingerprint(token))
+            if partner and partner.kind == KIND:
+                return _known(partner), token
+        return None
+
+    def token(self, connection: Connection) -> str:
+        return self.sealer.open(connection.sealed_token)
+
+    def invite(self, supplier_id: str, token_a: str, connection: Connection) -> None:
+        """They may register with us under this token."""
+        self._save(supplier_id, PartnerState.INVITED, fingerprint(token_a), None, connection)
+
+    def await_answer(self, supplier_id: str, token_b: str, connection: Connection) -> None:
+        """Our registration is open: they may call back with this token from now on."""
+        self._save(supplier_id, PartnerState.PENDING, None, fingerprint(token_b), connection)
+
+    def also_accept(self, supplier_id: str, token: str) -> None:
+        """A rotation is open: old and new token are both good."""
+        self._change(supplier_id, lambda one: replace(one, pending_token_hash=fingerprint(token)))
+
+    def keep_old(self, supplier_id: str) -> None:
+        """The rotation was refused."""
+        self._change(supplier_id, lambda one: replace(one, pending_token_hash=None))
+
+    def settle(self, supplier_id: str, our_token: str, connection: Connection) -> None:
+        """Both sides have their tokens: only these are good now."""
+        self._save(supplier_id, PartnerState.REGISTERED, fingerprint(our_token), None, connection)
+
+    def saw(self, supplier_id: str, newest: datetime) -> None:
+        """A pull of locations has seen this `last_updated`."""
+
+        def later(partner: Partner) -> Partner:
+            connection = _read(partner.document)
+            if connection.newest_pulled is not None and connection.newest_pulled >= newest:
+                return partner
+            return replace(partner, document=_written(replace(connection, newest_pulled=newest)))
+
+        self._change(supplier_id, later)
+
+    def remove(self, supplier_id: str) -> None:
+        with self.database.write() as unit:
+            unit.partners.remove(supplier_id)
+
+    def _save(
+        self,
+        supplier_id: str,
+        state: PartnerState,
+        token_hash: str | None,
+        pending: str | None,
+        connection: Connection,
+    ) -> None:
+        document = _written(connection)
+        with self.database.write() as unit:
+            unit.partners.save(
+                Partner(supplier_id, KIND, state, token_hash, pending, document, self.clock.now()),
+            )
+
+    def _change(self, supplier_id: str, change: Callable[[Partner], Partner]) -> None:
+        with self.database.write() as unit:
+            partner = unit.partners.get(supplier_id)
+            if partner is not None and (changed := change(partner)) is not partner:
+                unit.partners.save(replace(changed, updated_at=self.clock.now()))
+
+
+def _known(partner: Partner) -> Known:
+    return Known(partner.id, partner.state, _read(partner.document), partner.pending_token_hash is not None)
+
+
+def _written(connection: Connection) -> str:
+    return json.dumps(asdict(connection), default=lambda moment: moment.isoformat())
+
+
+def _read(document: str) -> Connection:
+    values = json.loads(document)
+    return Connection(
+        **values
+        | {
+            "endpoints": tuple(Endpoint(**one) for one in values["endpoints"]),
+            "origins": tuple(values["origins"]),
+            "parties": tuple(Party(**one) for one in values["parties"]),
+            "newest_pulled": utc(values["newest_pulled"]),
+        }
+    )
