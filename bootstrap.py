@@ -70,8 +70,8 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str | None = field(repr=False)
     public_url: str
-    bind: str
     secret_key: str = field(repr=False)
+    bind: str
     port: int
     log_level: str
     suppliers: tuple[SupplierSettings, ...] = field(repr=False)
@@ -116,8 +116,8 @@ class Settings:
             self.wechat_token,
             self.wechat_aes_key,
             self.ocm_api_key,
-        )
             self.secret_key,
+        )
         theirs = (secret for supplier in self.suppliers for secret in supplier.secrets)
         return tuple(secret for secret in (*ours, *theirs) if secret)
 
@@ -145,17 +145,17 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         problems.append(f"WeChat needs {missing} too; only the safe (encrypted) mode is supported")
     if wechat["WECHAT_AES_KEY"] and len(wechat["WECHAT_AES_KEY"]) != 43:
         problems.append("WECHAT_AES_KEY must have 43 characters, as the WeChat console shows it")
-    suppliers = _suppliers(env, port, problems)
     secret_key = env.get("SECRET_KEY", "")
     if secret_key and len(secret_key) < 32:
         problems.append("SECRET_KEY must have at least 32 random characters")
+    suppliers = _suppliers(env, port, problems)
     settings = Settings(
         home=home,
         database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}",
         redis_url=env.get("REDIS_URL") or None,
         public_url=env.get("PUBLIC_URL", "").rstrip("/"),
-        bind=env.get("BIND", "0.0.0.0"),  # noqa: S104 - a server behind a proxy; `make run` says 127.0.0.1
         secret_key=secret_key,
+        bind=env.get("BIND", "0.0.0.0"),  # noqa: S104 - a server behind a proxy; `make run` says 127.0.0.1
         port=port,
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
         suppliers=suppliers,
@@ -271,8 +271,6 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
     )
 
 
-def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
-    """Where suppliers push to us: the T/CEC 102 partners that we issued keys to."""
 def live_suppliers(settings: Settings, database: Database, clock: Clock) -> dict[str, ListsStations]:
     return open_suppliers(settings.suppliers, clock, ocpi_house(settings, database, clock))
 
@@ -307,6 +305,8 @@ def secret_key(settings: Settings) -> str:
     return path.read_text()
 
 
+def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
+    """Where suppliers push to us: the T/CEC 102 partners that we issued keys to, and the OCPI partners."""
 
     def held(supplier_id: str, record_ids: Sequence[str]) -> dict[str, ChargeRecord]:
         with services.database.read() as unit:
