@@ -254,6 +254,10 @@ class UserRepository(Protocol):
         """Remember the 1 km square of a search. Refuses (ValueError) without consent."""
         ...
 
+    def last_search(self, user_id: str) -> tuple[float, float] | None:
+        """The square of the last search that was kept."""
+        ...
+
     def forget_searches(self, before: datetime) -> int: ...
 
 

@@ -32,10 +32,10 @@ class Identity:
 
 
 class ConsentPurpose(StrEnum):
-    POSITION_HISTORY = "position_history"  # keep a 1 km square of each search for 30 days
+    POSITION_HISTORY = "position_history"  # keep a 1 km square of each search for 30 days, to search there again
 
 
-CONSENT_VERSION = 1
+CONSENT_VERSION = 1  # of the sentence the person agreed to
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,12 @@ class SqlUsers:
         kept = plain_insert(kept_searches).values(user_id=user_id, cell_lat=lat, cell_lng=lng, searched_at=at)
         self.db.execute(kept)
 
+    def last_search(self, user_id: str) -> tuple[float, float] | None:
+        kept = kept_searches.c
+        newest = select(kept.cell_lat, kept.cell_lng).where(kept.user_id == user_id).order_by(kept.id.desc()).limit(1)
+        row = self.db.execute(newest).first()
+        return (row.cell_lat, row.cell_lng) if row is not None else None
+
     def forget_searches(self, before: datetime) -> int:
         return self.db.execute(delete(kept_searches).where(kept_searches.c.searched_at < before)).rowcount
 

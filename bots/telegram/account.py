@@ -42,6 +42,9 @@ async def start(message: Message, visit: Visit, command: CommandObject) -> None:
     await visit.send(render.message(hello(visit), keyboards.send_location(visit.say) if visit.private else None))
     if card is not None:
         await visit.send(card)
+    elif (area := await visit.last_area()) is not None:
+        text = ours(visit.say("Or search where you were last:"))
+        await visit.send(render.message(text, keyboards.last_area(area, visit.say)))
 
 
 async def _station_of(visit: Visit, payload: str | None) -> render.Rendered | None:
@@ -164,7 +167,7 @@ def _question(visit: Visit, question: str) -> render.Rendered:
     match question:
         case "consent":
             text = say(
-                "May I keep the 1 km square you search in, for 30 days, to suggest better stations? "
+                "May I keep the 1 km square you search in, for 30 days, so that /start can search there again? "
                 "Never the exact place. Searching works either way; change it in /settings."
             )
             return render.message(ours(text), keyboards.inline([keyboards.consent(Act.ANSWER, say)]))

@@ -246,6 +246,10 @@ def consent(act: Act, say: Wording) -> Row:
     ]
 
 
+def last_area(area: Point, say: Wording) -> Keyboard:
+    return inline([[button(say("🔎 Around my last search"), pack(Act.LIST, Search(area)))]])
+
+
 def settings(user: User, agreed: bool, say: Wording) -> Keyboard:
     history = say("Forget my search areas") if agreed else say("Remember my search areas")
     rows = [

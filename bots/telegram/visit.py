@@ -13,6 +13,7 @@ from bots.telegram.crossing import Crossing
 from bots.telegram.live import LiveLocations
 from bots.telegram.render import Rendered
 from bots.wording import Wording, wording
+from core.geo import Point
 from core.services import Services
 from core.user import Channel, Identity, User
 from core.wishes import Sort, Wishes
@@ -50,6 +51,10 @@ class Visit:
     async def change(self, change: Callable[[User], User]) -> None:
         """Keep a change of the account."""
         self.user = await self.run_core(self.services.accounts.change, self.user.id, change)
+
+    async def last_area(self) -> Point | None:
+        """Where they searched last, if they let us keep that."""
+        return await self.run_core(self.services.accounts.last_area, self.user.id) if self.private else None
 
     async def send(self, rendered: Rendered) -> int:
         return await chat.send(self.bot, self.chat_id, rendered)

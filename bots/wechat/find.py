@@ -77,7 +77,11 @@ class FindTalk:
         """The stations around where the phone is, or else around the last search."""
         if point := self._positions.get(visitor.openid):
             return self._show(visitor, Search(point, ""))
-        return self.again(visitor) or self.ask_where(visitor)
+        if last := self.again(visitor):
+            return last
+        if area := self.services.accounts.last_area(visitor.user.id):
+            return self._show(visitor, Search(area, visitor.say("where you searched last")))
+        return self.ask_where(visitor)
 
     def again(self, visitor: Visitor, sort: Sort | None = None) -> str:
         """The last list afresh, maybe sorted anew; "" when there is none to repeat."""

@@ -11,6 +11,7 @@ from core.user import CONSENT_VERSION, ConsentPurpose, Identity, User
 
 # Positions are kept only as the middle of a square of about 1 km (reference: PIPL Art. 28, necessity).
 CELL_DEGREES = 0.01
+CELL_ACCURACY_M = 700.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,9 @@ class AccountService:
             with self.database.write() as unit:
                 if unit.users.has_consent(user_id, ConsentPurpose.POSITION_HISTORY):
                     unit.users.keep_search(user_id, (round(cell[0], 2), round(cell[1], 2)), self.clock.now())
+
+    def last_area(self, user_id: str) -> Point | None:
+        """The middle of the square the person searched in last, if they let us keep it."""
+        with self.database.read() as unit:
+            cell = unit.users.last_search(user_id)
+        return Point(*cell, accuracy_m=CELL_ACCURACY_M) if cell else None

@@ -302,9 +302,17 @@ def test_the_questions_come_once_after_the_first_list(telegram: BotApi, bot: Tel
     chen.says("/settings")
     settings = telegram.wait(lambda: chen.messages[3:])[0]  # straight after the list: nothing is asked again
     assert "搜索区域：以 1 公里方格保留 30 天" in settings.text
+    chen.says("/start")
+    offer = telegram.wait(lambda: chen.messages[5:])[0]
+    press(chen, offer, "🔎 上次查找的附近")
+    assert "公里内" in offer.text
     press(chen, settings, "删除我的搜索区域")
     assert not world.services.accounts.has_consent(account(world, chen).id, history)
     assert "不保留" in settings.text
+    chen.says("/start")
+    telegram.wait(lambda: chen.messages[6:])
+    chen.says("/help")
+    assert telegram.wait(lambda: chen.messages[7:])[0].text.startswith("使用方法"), "nothing is offered any more"
 
 
 def test_language_can_be_changed(telegram: BotApi, bot: TelegramProcess, world: World) -> None:

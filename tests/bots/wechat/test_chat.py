@@ -286,6 +286,16 @@ class TestAccount:
         lin.sends_location()
         assert kept_searches(world) == 1
 
+    def test_who_agreed_can_search_their_last_area_again(self, lin: Driver, world: World) -> None:
+        lin.says("隐私")
+        lin.says("同意")
+        lin.sends_location()
+        world.clock.advance(minutes=20)  # the last search is forgotten by now, the square is not
+        assert "上次查找的区域" in lin.says("附近").split("\n")[0]
+        lin.says("不同意")
+        world.clock.advance(minutes=20)
+        assert "请先发送位置" in lin.says("附近")
+
     def test_consent_is_withdrawn_at_any_time(self, lin: Driver, world: World) -> None:
         lin.says("隐私")
         lin.says("yes")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.geo import Point
 from core.user import Channel, ConsentPurpose, Identity
 from tests.world import HERE, World, make_world
 
@@ -67,6 +68,20 @@ def test_with_consent_only_the_square_is_kept_and_withdrawing_deletes_it(world: 
     world.services.accounts.consent(user.id, HISTORY, granted=False)
     assert not world.services.accounts.has_consent(user.id, HISTORY)
     assert kept_searches(world) == 0
+
+
+def test_the_last_area_is_known_only_with_consent(world: World) -> None:
+    user = world.services.accounts.greet(LIN, "en").user
+    world.services.accounts.searched(user.id, HERE)
+    assert world.services.accounts.last_area(user.id) is None
+    world.services.accounts.consent(user.id, HISTORY, granted=True)
+    for lat in (30.123, HERE.lat):
+        world.services.accounts.searched(user.id, Point(lat, HERE.lng))
+    area = world.services.accounts.last_area(user.id)
+    assert area is not None
+    assert (area.lat, area.lng, area.accuracy_m) == (22.54, 114.06, 700.0)
+    world.services.accounts.consent(user.id, HISTORY, granted=False)
+    assert world.services.accounts.last_area(user.id) is None
 
 
 def test_a_kept_search_is_a_square_of_a_kilometre(world: World) -> None:
