@@ -367,22 +367,6 @@ def bill_(tariff: str, cdr: str, zone: str | None, version: str | None, as_json:
     click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.to_text())
 
 
-@commands.command("wechat-menu")
-@with_settings
-def wechat_menu(bootstrap: Any, settings: Any) -> None:
-    """Publish the menu of the WeChat official account. Phones show it within a few minutes."""
-    from bots.wechat import menu
-
-    menu.publish(bootstrap.wechat_api(settings), settings.public_url)
-    click.echo("The menu is published.")
-
-
-def _width() -> int:
-    return max(shutil.get_terminal_size().columns, 40)
-
-
-if __name__ == "__main__":
-    main()
 @commands.group()
 def ocpi() -> None:
     """Connect with OCPI partners: a rare act, done by hand."""
@@ -453,3 +437,19 @@ def _handshake(bootstrap: Any, settings: Any, supplier_id: str, our_url: str | N
     return handshake
 
 
+@commands.command("wechat-menu")
+@with_settings
+def wechat_menu(bootstrap: Any, settings: Any) -> None:
+    """Publish the menu of the WeChat official account. Phones show it within a few minutes."""
+    from bots.wechat import menu
+
+    menu.publish(bootstrap.wechat_api(settings), settings.public_url)
+    click.echo("The menu is published.")
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns, 40)
+
+
+if __name__ == "__main__":
+    main()

@@ -188,6 +188,10 @@ class CatalogueRepository(Protocol):
         """Whether any of these guns is in the catalogue."""
         ...
 
+    def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
+        """The stations of these guns."""
+        ...
+
     def newest_update(self, supplier_id: str) -> datetime | None:
         """The latest moment at which the supplier says it changed one of its stations."""
         ...
@@ -208,10 +212,6 @@ class CatalogueRepository(Protocol):
 
     def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
         """Keep refused rows; the same row with the same reason is counted, not repeated. Returns how many are new."""
-    def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
-        """The stations of these guns."""
-        ...
-
         ...
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]: ...
@@ -476,6 +476,10 @@ class PartnerObjectRepository(Protocol):
         """Those with this mark, the newest first."""
         ...
 
+    def containing(self, partner_id: str, module: str, text: str) -> list[PartnerObject]:
+        """Those in whose document this text stands, in whatever case."""
+        ...
+
     def save(self, partner_id: str, module: str, objects: Sequence[PartnerObject]) -> None: ...
 
     def remove(self, partner_id: str, module: str, key: str) -> bool: ...
@@ -512,10 +516,6 @@ class LinkRepository(Protocol):
 
     def members(self, place_ids: Iterable[str]) -> list[Link]:
         """All links of these places."""
-    def containing(self, partner_id: str, module: str, text: str) -> list[PartnerObject]:
-        """Those in whose document this text stands, in whatever case."""
-        ...
-
         ...
 
     def save(self, new: Sequence[Link], looked_at: Iterable[str], at: datetime) -> list[str]:
