@@ -184,6 +184,26 @@ class CatalogueRepository(Protocol):
         """What we hold of these stations by id, kept from other writers until the transaction ends."""
         ...
 
+    def points(self, ids: Sequence[str]) -> dict[str, Point]:
+        """Where these stations are, by id."""
+        ...
+
+    def points_of(self, supplier_id: str) -> list[Point]:
+        """Where the supplier's stations are."""
+        ...
+
+    def tariff_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> dict[ConnectorRef, str]:
+        """The tariff each of these guns has now."""
+        ...
+
+    def tariff_counts(self, supplier_id: str) -> dict[str, int]:
+        """How many of the supplier's guns have each tariff."""
+        ...
+
+    def gun_counts(self) -> dict[str, int]:
+        """How many guns each supplier has."""
+        ...
+
     def knows(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> bool:
         """Whether any of these guns is in the catalogue."""
         ...
@@ -210,8 +230,20 @@ class CatalogueRepository(Protocol):
         """Store tariffs that stations refer to by id. Storing one twice changes nothing."""
         ...
 
-    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
-        """Keep refused rows; the same row with the same reason is counted, not repeated. Returns how many are new."""
+    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> None:
+        """Keep refused rows; the same row with the same reason is counted, not repeated."""
+        ...
+
+    def unseen(self, supplier_id: str, rejected: Sequence[Rejected]) -> int:
+        """How many of these rows are not in quarantine yet."""
+        ...
+
+    def waiting(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> dict[str, QuarantineRow]:
+        """Those of these that are in quarantine for this reason, by external id."""
+        ...
+
+    def settle(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> None:
+        """Take these rows out of quarantine: they are believed now, or no longer said."""
         ...
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]: ...

@@ -1,17 +1,22 @@
-"""Pulling what suppliers tell: stations daily, prices every quarter of an hour, states of guns every minute.
+"""Pulling what suppliers tell: the list daily, changes and states of guns often, prices each quarter of an hour.
 
 Each job carries the supplier's id and the moment it was rung for; one that waited too long leaves the work to the
-next one. Running a job twice changes nothing.
+next one. A lease in the database keeps two from doing the same at once, whatever RQ believes of the first. Running
+a job twice changes nothing. A pull that fails leaves everything as it was: old data is served, and its age with it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from core.errors import SupplierUnavailable
-from core.ports import PublishesTariffs, ReportsStatus
+from core.ports import ListsChanges, PublishesTariffs, ReportsStatus
+from core.services.loading import LoadReport
 from jobs.context import services
+from jobs.names import TIMEOUTS_S
 
 CATALOGUE_EVERY = timedelta(hours=24)
 WAITED_TOO_LONG = timedelta(minutes=3)
@@ -21,26 +26,18 @@ log = logging.getLogger(__name__)
 
 def pull_catalogue(supplier_id: str, rung_at: str) -> None:
     """All stations of a supplier, when the last full list is a day old."""
-    if _stale(rung_at) or not _due(supplier_id, CATALOGUE_EVERY):
-        return
     source = services().suppliers[supplier_id]
-    try:
-        report = services().catalogue.load(source, doubt_shrinking=True)
-    except SupplierUnavailable as error:
-        log.warning("no catalogue", extra={"supplier": supplier_id, "error": str(error)})
+    if _stale(rung_at) or not _due(supplier_id, "catalogue", CATALOGUE_EVERY):
         return
-    log.info(
-        "catalogue pulled",
-        extra={
-            "supplier": supplier_id,
-            "stations": report.stations,
-            "added": report.added,
-            "changed": report.changed,
-            "removed": report.removed,
-            "quarantined": report.quarantined,
-            "vanished": report.vanished,
-        },
-    )
+    _pull("pull_catalogue", supplier_id, lambda: services().catalogue.pull(source))
+
+
+def pull_changes(supplier_id: str, rung_at: str) -> None:
+    """The stations a supplier has changed lately. What is gone is left to the full list."""
+    source = services().suppliers[supplier_id]
+    if _stale(rung_at) or not isinstance(source, ListsChanges):
+        return
+    _pull("pull_changes", supplier_id, lambda: services().catalogue.pull_changes(source))
 
 
 def pull_statuses(supplier_id: str, rung_at: str) -> None:
@@ -48,12 +45,7 @@ def pull_statuses(supplier_id: str, rung_at: str) -> None:
     source = services().suppliers[supplier_id]
     if _stale(rung_at) or not isinstance(source, ReportsStatus):
         return
-    try:
-        touched = services().catalogue.pull_statuses(source)
-    except SupplierUnavailable as error:
-        log.warning("no states", extra={"supplier": supplier_id, "error": str(error)})
-        return
-    log.info("states pulled", extra={"supplier": supplier_id, "touched": touched})
+    _pull("pull_statuses", supplier_id, lambda: services().catalogue.pull_statuses(source))
 
 
 def pull_prices(supplier_id: str, rung_at: str) -> None:
@@ -61,12 +53,41 @@ def pull_prices(supplier_id: str, rung_at: str) -> None:
     source = services().suppliers[supplier_id]
     if _stale(rung_at) or not isinstance(source, PublishesTariffs):
         return
+    _pull("pull_prices", supplier_id, lambda: services().catalogue.pull_prices(source))
+
+
+def _pull(job: str, supplier_id: str, pull: Callable[[], LoadReport | int | None]) -> None:
+    with _alone(job, supplier_id) as alone:
+        if not alone:
+            log.info("another has it in hand", extra={"job": job, "supplier": supplier_id})
+            return
+        try:
+            done = pull()
+        except SupplierUnavailable as error:
+            log.warning("not pulled", extra={"job": job, "supplier": supplier_id, "error": str(error)})
+            return
+    log.info("pulled", extra={"job": job, "supplier": supplier_id, **_figures(done)})
+
+
+@contextmanager
+def _alone(job: str, supplier_id: str) -> Iterator[bool]:
+    """Whether this pull of this supplier is ours. The lease of a worker that was killed runs out with its time."""
+    work, at = f"{job}-{supplier_id}", services().clock.now()
+    with services().database.write() as unit:
+        mine = unit.ticks.lease(work, at, TIMEOUTS_S[job])
     try:
-        touched = services().catalogue.pull_prices(source)
-    except SupplierUnavailable as error:
-        log.warning("no prices", extra={"supplier": supplier_id, "error": str(error)})
-        return
-    log.info("prices pulled", extra={"supplier": supplier_id, "touched": touched})
+        yield mine
+    finally:
+        if mine:
+            with services().database.write() as unit:
+                unit.ticks.release(work, at)
+
+
+def _figures(done: LoadReport | int | None) -> dict[str, object]:
+    if isinstance(done, LoadReport):
+        names = ("stations", "added", "changed", "removed", "quarantined", "vanished", "frozen")
+        return {name: getattr(done, name) for name in names}
+    return {"touched": done or 0}
 
 
 def _stale(rung_at: str) -> bool:
@@ -74,10 +95,10 @@ def _stale(rung_at: str) -> bool:
     return services().clock.now() - datetime.fromtimestamp(int(rung_at), UTC) > WAITED_TOO_LONG
 
 
-def _due(supplier_id: str, every: timedelta) -> bool:
+def _due(supplier_id: str, asked: str, every: timedelta) -> bool:
     with services().database.read() as unit:
         states = unit.catalogue.suppliers()
     for state in states:
-        if state.supplier.id == supplier_id and (last := state.last_success_at.get("catalogue")):
+        if state.supplier.id == supplier_id and (last := state.last_success_at.get(asked)):
             return services().clock.now() - last >= every
     return True

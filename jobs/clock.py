@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from core.errors import SupplierUnavailable
-from core.ports import CanBePinged, PublishesTariffs, ReportsStatus
+from core.ports import CanBePinged, ListsChanges, PublishesTariffs, ReportsStatus
 from core.services import Services
 from jobs import context
 from jobs.names import JOBS
@@ -42,6 +42,8 @@ def schedules(services: Services) -> list[Schedule]:
     pulls: list[Schedule] = []
     for supplier_id, source in services.suppliers.items():
         pulls.append(Schedule("pull_catalogue", 60, (supplier_id,)))
+        if isinstance(source, ListsChanges):
+            pulls.append(Schedule("pull_changes", 300, (supplier_id,)))
         if isinstance(source, ReportsStatus):
             pulls.append(Schedule("pull_statuses", 60, (supplier_id,)))
         if isinstance(source, PublishesTariffs):

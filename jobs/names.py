@@ -6,9 +6,17 @@ QUEUE = "kilowatch"
 
 JOBS = {
     "pull_catalogue": "jobs.catalogue.pull_catalogue",
+    "pull_changes": "jobs.catalogue.pull_changes",
     "pull_statuses": "jobs.catalogue.pull_statuses",
     "pull_prices": "jobs.catalogue.pull_prices",
     "clean_up": "jobs.upkeep.clean_up",
 }
 
-TIMEOUTS_S = {"pull_catalogue": 1800, "pull_statuses": 120, "pull_prices": 600, "clean_up": 300}
+# A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
+TIMEOUTS_S = {
+    "pull_catalogue": 1800,
+    "pull_changes": 1800,
+    "pull_statuses": 120,
+    "pull_prices": 600,
+    "clean_up": 300,
+}

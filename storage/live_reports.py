@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Column, Connection, RowMapping, bindparam, func, select, update
 
 from core.station import ConnectorRef, StatusReport
 from core.tariff import Tariff
@@ -117,20 +117,26 @@ class SqlLiveReports:
 
     def _stations_of(self, supplier_id: str, refs: Collection[ConnectorRef]) -> dict[str, set[ConnectorRef]]:
         by_station: dict[str, set[ConnectorRef]] = defaultdict(set)
+        for ref, row in self._named_guns(supplier_id, refs, connectors.c.station_id):
+            by_station[row.station_id].add(ref)
+        return by_station
+
+    def _named_guns(
+        self, supplier_id: str, refs: Collection[ConnectorRef], wanted: Column[Any]
+    ) -> Iterator[tuple[ConnectorRef, Any]]:
+        """One column of these guns. One operator at a time: SQLite does not use the index for pairs of values."""
         by_operator: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             by_operator[ref.operator_id].append(ref.connector_id)
-        # One operator at a time: SQLite does not use the index for pairs of values.
         for operator_id, connector_ids in by_operator.items():
             for chunk in chunks(connector_ids):
-                named = select(connectors.c.station_id, connectors.c.connector_id).where(
+                named = select(wanted, connectors.c.connector_id).where(
                     connectors.c.supplier_id == supplier_id,
                     connectors.c.operator_id == operator_id,
                     connectors.c.connector_id.in_(chunk),
                 )
                 for row in self.db.execute(named):
-                    by_station[row.station_id].add(ConnectorRef(operator_id, row.connector_id))
-        return by_station
+                    yield ConnectorRef(operator_id, row.connector_id), row
 
 
 _TARIFFS = tariffs

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
 
+from core.geo import Point
 from core.ports import Diff
 from core.station import Connector, ConnectorRef, ConnectorStatus, Station, station_key
 from storage.bulk import chunks, upsert
@@ -109,6 +110,16 @@ class SqlStations:
     def held(self, ids: Sequence[str]) -> dict[str, Station]:
         here = [one for chunk in chunks(sorted(set(ids))) for one in lock_stations(self.db, chunk)]
         return {station.id: station for station in self.stations(here)}
+
+    def points(self, ids: Sequence[str]) -> dict[str, Point]:
+        where = select(_STATIONS.c.id, _STATIONS.c.lat, _STATIONS.c.lng).where(_STATIONS.c.removed_at.is_(None))
+        rows = (row for chunk in chunks(ids) for row in self.db.execute(where.where(_STATIONS.c.id.in_(chunk))))
+        return {row.id: Point(row.lat, row.lng) for row in rows}
+
+    def points_of(self, supplier_id: str) -> list[Point]:
+        here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
+        rows = self.db.execute(select(_STATIONS.c.lat, _STATIONS.c.lng).where(*here))
+        return [Point(row.lat, row.lng) for row in rows]
 
     def newest_update(self, supplier_id: str) -> datetime | None:
         here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from core.geo import Datum
 from core.ports import QuarantineRow, SupplierState
@@ -64,7 +64,7 @@ class SqlSuppliers:
             del written["last_success_at"]  # the last success stays what it was
         self.db.execute(statement.on_conflict_do_update(index_elements=["supplier_id", "asked"], set_=written))
 
-    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> int:
+    def quarantine(self, supplier_id: str, rejected: Sequence[Rejected], at: datetime) -> None:
         rows: dict[str, dict[str, Any]] = {}
         for one in rejected:
             key = _row_key(one)
@@ -81,27 +81,41 @@ class SqlSuppliers:
                 "times": times,
             }
         if not rows:
-            return 0
-        new = len(rows) - self._quarantined_before(supplier_id, list(rows))
+            return
         statement = insert(self.db, quarantine)
         again = {name: statement.excluded[name] for name in ("detail", "raw", "last_seen_at")}
         again["times"] = quarantine.c.times + statement.excluded.times
         statement = statement.on_conflict_do_update(index_elements=["supplier_id", "row_key"], set_=again)
         self.db.execute(statement, [rows[key] for key in sorted(rows)])
-        return new
 
-    def _quarantined_before(self, supplier_id: str, keys: Sequence[str]) -> int:
+    def unseen(self, supplier_id: str, rejected: Sequence[Rejected]) -> int:
+        keys = {_row_key(one) for one in rejected}
         mine = select(func.count()).where(quarantine.c.supplier_id == supplier_id)
         counts = (mine.where(quarantine.c.row_key.in_(chunk)) for chunk in chunks(keys))
-        return sum(self.db.execute(count).scalar_one() for count in counts)
+        return len(keys) - sum(self.db.execute(count).scalar_one() for count in counts)
+
+    def waiting(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> dict[str, QuarantineRow]:
+        keys = [_row_key(Rejected(one, reason)) for one in external_ids]
+        mine = select(*_SHOWN).where(quarantine.c.supplier_id == supplier_id)
+        found = (mine.where(quarantine.c.row_key.in_(chunk)) for chunk in chunks(keys))
+        rows = [QuarantineRow(**row) for one in found for row in self.db.execute(one).mappings()]
+        return {row.external_id: row for row in rows}
+
+    def settle(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> None:
+        keys = [_row_key(Rejected(one, reason)) for one in external_ids]
+        for chunk in chunks(sorted(keys)):
+            mine = (quarantine.c.supplier_id == supplier_id, quarantine.c.row_key.in_(chunk))
+            self.db.execute(delete(quarantine).where(*mine))
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]:
-        columns = [column for column in quarantine.c if column.name != "row_key"]
         newest = (quarantine.c.last_seen_at.desc(), quarantine.c.supplier_id, quarantine.c.external_id)
-        statement = select(*columns).order_by(*newest).limit(limit)
+        statement = select(*_SHOWN).order_by(*newest).limit(limit)
         if supplier_id is not None:
             statement = statement.where(quarantine.c.supplier_id == supplier_id)
         return [QuarantineRow(**row) for row in self.db.execute(statement).mappings()]
+
+
+_SHOWN = [column for column in quarantine.c if column.name != "row_key"]
 
 
 def _state(row: Any, count: int, pulled: Sequence[Any]) -> SupplierState:

@@ -13,11 +13,14 @@ from datetime import datetime, timedelta
 
 from core.charging import ChargeRecord, SessionUpdate
 from core.ports import ChangeStream, Clock, Database, RecordVerdict, UnitOfWork
+from core.services.gate import MOVED, known_of, sift, sift_prices
+from core.services.trust import Known
 from core.station import ConnectorRef, Rejected, Station, StatusReport, station_key
 from core.tariff import Tariff
 
 # That a supplier speaks is written down this often, not with each of a thousand pushes a second.
 NOTED_EVERY = timedelta(seconds=30)
+KNOWN_FOR = timedelta(minutes=10)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class SupplierDeskService:
     def __init__(self, database: Database, stream: ChangeStream, clock: Clock) -> None:
         self.database, self.stream, self.clock = database, stream, clock
         self._noted: dict[str, datetime] = {}
+        self._known: dict[str, tuple[datetime, Known]] = {}
 
     def stations(self, supplier_id: str, stations: Sequence[Station], rejected: Sequence[Rejected] = ()) -> None:
         if any(one.supplier_id != supplier_id for one in stations):
@@ -38,7 +42,11 @@ class SupplierDeskService:
             self._heard(unit, supplier_id, at)
             unit.catalogue.quarantine(supplier_id, rejected, at)
             if not self._frozen(unit, supplier_id, "stations"):
-                touched = unit.catalogue.save_stations(_not_overtaken(unit, stations), at).touched
+                newest = _not_overtaken(unit, stations)
+                sifted = sift(unit, self._known_of(unit, supplier_id, at), newest, {}, at)
+                touched = unit.catalogue.save_stations(sifted.stations, at).touched
+                unit.catalogue.settle(supplier_id, MOVED, sifted.settled)
+                unit.catalogue.quarantine(supplier_id, sifted.rejected, at)
         self._announce(supplier_id, at, touched)
 
     def removed(self, supplier_id: str, external_ids: Sequence[str]) -> None:
@@ -71,7 +79,9 @@ class SupplierDeskService:
         with self.database.write() as unit:
             self._heard(unit, supplier_id, at)
             if not self._frozen(unit, supplier_id, "prices"):
-                touched = unit.catalogue.save_tariffs(supplier_id, prices, at)
+                good, doubted = sift_prices(unit, self._known_of(unit, supplier_id, at), supplier_id, prices, at)
+                touched = unit.catalogue.save_tariffs(supplier_id, good, at)
+                unit.catalogue.quarantine(supplier_id, doubted, at)
         self._announce(supplier_id, at, touched)
 
     def session(self, supplier_id: str, update: SessionUpdate) -> None:
@@ -95,6 +105,14 @@ class SupplierDeskService:
         if noted is None or not timedelta(0) <= at - noted < NOTED_EVERY:
             unit.catalogue.introduce(supplier_id)
             unit.catalogue.note_pull(supplier_id, "push", at)
+
+    def _known_of(self, unit: UnitOfWork, supplier_id: str, at: datetime) -> Known:
+        """What is known of the supplier as a whole; a little old is good enough for a crowd."""
+        looked_at, known = self._known.get(supplier_id, (None, Known()))
+        if looked_at is None or not timedelta(0) <= at - looked_at < KNOWN_FOR:
+            known = known_of(unit, supplier_id)
+            self._known[supplier_id] = at, known
+        return known
 
     def _frozen(self, unit: UnitOfWork, supplier_id: str, what: str) -> bool:
         freeze = unit.freezes.get(supplier_id)
