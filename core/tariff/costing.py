@@ -208,7 +208,8 @@ def _billed(used: list[Used]) -> dict[Line, Decimal]:
 def _parts(used: list[Used], grosses: Mapping[Line, Fraction | None]) -> dict[Part, Decimal]:
     """What the driver sees. The service fee stands beside the energy it comes with."""
     exact = {_PARTS[line]: value for line, value in grosses.items() if value is not None}
-    service = sum((one.quantity * Fraction(one.priced.component.service) for one in used), Fraction(0))
+    energy = (one for one in used if one.line is Line.ENERGY)
+    service = sum((one.quantity * Fraction(one.priced.component.service) for one in energy), Fraction(0))
     if service:
         exact[Part.ENERGY] -= service
         exact[Part.SERVICE] = service

@@ -119,9 +119,12 @@ def walk(tariff: Tariff, session: Sequence[Stretch], *, covered: bool = False) -
 
 
 def _add(used: list[Used], line: Line, priced: Priced, quantity: Fraction, scale: int) -> None:
-    """One entry per price and change of price, so that the last entry of a line is where its rounding goes."""
-    last = next((one for one in reversed(used) if one.line is line and one.scale), None)
-    if last is not None and last.priced is priced:
+    """One entry per price and change of price. Charging and parking time are rounded together, so theirs keep the
+    order in which they came: the last entry is where the rounding goes."""
+    reserved = line is Line.RESERVATION
+    family = (one for one in reversed(used) if one.scale == scale and (one.line is Line.RESERVATION) is reserved)
+    last = next(family, None)
+    if last is not None and last.line is line and last.priced is priced:
         last.quantity += quantity
     else:
         used.append(Used(line, priced, quantity, scale))
