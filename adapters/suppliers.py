@@ -15,6 +15,7 @@ from adapters.ocpi.house import House
 from adapters.ocpi.origins import origin_of
 from adapters.ocpi.supplier import OcpiSupplier
 from adapters.ocpi.versions import Party
+from adapters.openchargemap.supplier import BASE_URL, OcmConfig, OcmSupplier
 from adapters.sandbox import sandbox_config
 from core.errors import ConfigurationError
 from core.geo import Datum
@@ -27,12 +28,14 @@ class SupplierSettings:
 
     id: str
     kind: str
-    config: CecConfig | OcpiConfig = field(repr=False)
+    config: CecConfig | OcpiConfig | OcmConfig = field(repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         if isinstance(self.config, OcpiConfig):
             return ()  # its tokens stand in the database, encrypted
+        if isinstance(self.config, OcmConfig):
+            return (self.config.api_key,)
         sets = (self.config, self.config.inbound) if self.config.inbound else (self.config,)
         return tuple(
             secret
@@ -77,6 +80,8 @@ def open_suppliers(
     for one in settings:
         if isinstance(one.config, CecConfig):
             found[one.id] = CecSupplier(one.config, clock)
+        elif isinstance(one.config, OcmConfig):
+            found[one.id] = OcmSupplier(one.config, clock)
         elif ocpi is not None:
             found[one.id] = OcpiSupplier(one.config, ocpi)
     return found
@@ -88,6 +93,18 @@ class _Problem(ValueError):
 
 def _sandbox(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> CecConfig:
     return sandbox_config(_text(block, "base_url"))
+
+
+def _ocm(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> OcmConfig:
+    countries = block.get("countries", [])
+    if not isinstance(countries, list):
+        raise _Problem('countries is a list of codes, e.g. ["GB", "IE"]')
+    return OcmConfig(
+        supplier_id=supplier_id,
+        api_key=_secret(block, "api_key", env),
+        countries=tuple(str(code) for code in countries),
+        base_url=_text(block, "base_url", BASE_URL),
+    )
 
 
 def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) -> CecConfig:
@@ -170,8 +187,9 @@ def _yes_or_no(block: Mapping[str, object], name: str) -> bool | None:
     return value
 
 
-_KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig | OcpiConfig]] = {
+_KINDS: dict[str, Callable[[str, Mapping[str, object], Mapping[str, str]], CecConfig | OcpiConfig | OcmConfig]] = {
     "cec": _cec,
+    "ocm": _ocm,
     "ocpi": _ocpi,
     "sandbox": _sandbox,
 }

@@ -8,6 +8,7 @@ import pytest
 
 import bootstrap
 from adapters.cec.supplier import CecSupplier
+from adapters.openchargemap.supplier import OcmSupplier
 from adapters.suppliers import open_suppliers, read_suppliers
 from core.clock import SystemClock
 from core.errors import ConfigurationError
@@ -102,6 +103,17 @@ def test_a_partner_is_a_block_in_a_file(tmp_path: Path) -> None:
     (found,) = read_suppliers(path, SECRETS)
     assert (found.id, found.kind, found.config.datum) == ("power", "cec", Datum.GCJ02)
     assert isinstance(open_suppliers((found,), SystemClock())["power"], CecSupplier)
+
+
+def test_open_charge_map_is_a_block_too(tmp_path: Path) -> None:
+    path = tmp_path / "suppliers.toml"
+    path.write_text('[uk]\nkind = "ocm"\napi_key_env = "K"\ncountries = ["GB", "IE"]\n', encoding="utf-8")
+    (found,) = read_suppliers(path, {"K": "key-canary"})
+    assert found.secrets == ("key-canary",)
+    assert "key-canary" not in repr(found)
+    opened = open_suppliers((found,), SystemClock())["uk"]
+    assert isinstance(opened, OcmSupplier)
+    assert opened.config.countries == ("GB", "IE")
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,6 @@ class OcmConfig:
         if not all(len(code) == 2 and code.isalpha() for code in self.countries):
             raise ValueError("countries are two-letter codes")
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return (self.api_key,) if self.api_key else ()
-
 
 class OcmSupplier:
     """core.ports.ListsStations, ListsChanges, CarriesTariffs and CanBePinged."""
