@@ -95,7 +95,7 @@ def _connect(connection: HTTPConnection) -> socket.socket:
     port = connection.port or connection.default_port
     failure: OSError | None = None
     for address in _the_terms().resolver.addresses(connection.host, port, _left_s()):
-        timeout_s = min(float(connection.timeout or CONNECT_S), _left_s())  # type: ignore[arg-type]  # always a number
+        timeout_s = min(float(connection.timeout or CONNECT_S), _left_s())
         try:
             return create_connection((address, port), timeout_s, socket_options=connection.socket_options)
         except OSError as error:
