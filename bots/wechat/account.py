@@ -110,9 +110,7 @@ class AccountTalk:
         self._consent_asked.put(visitor.openid, True)
         return "\n".join(
             (
-                say(
-                    "We can keep the 1 km square of each search for 30 days; “nearby” then searches there again."
-                ),
+                say("We can keep the 1 km square of each search for 30 days; “nearby” then searches there again."),
                 say("Searching works without it. Now: {state}.", state=say("kept") if kept else say("not kept")),
                 say("Reply “yes” to agree, or “no” to keep nothing and delete what was kept."),
             )
