@@ -276,7 +276,11 @@ def _print_report(report: Any, as_json: bool) -> None:
         f" ({report.added} added, {report.changed} changed, {report.unchanged} unchanged, {report.removed} removed),"
         f" {report.quarantined} quarantined, {report.seconds:.1f} s"
     )
-    if report.vanished:
+    if report.frozen:
+        click.echo(
+            f"{report.supplier_id} is frozen, nothing was taken: {report.frozen} (see `kilowatch supplier list`)"
+        )
+    elif report.vanished:
         click.echo(f"{report.vanished} stations were missing from the list; too many to be believed, nothing removed")
 
 
@@ -348,6 +352,69 @@ def quarantine(bootstrap: Any, settings: Any, supplier: str | None, limit: int, 
             click.echo(f"    {' '.join(row.raw.split())[: _width() - 4]}")
     if not rows and not as_json:
         click.echo("Nothing is in quarantine.")
+
+
+@commands.group()
+def supplier() -> None:
+    """How the suppliers do, and whether their word is taken."""
+
+
+def _steward(bootstrap: Any, settings: Any) -> Any:
+    from core.clock import SystemClock
+    from core.services.steward import Steward
+
+    return Steward(bootstrap.open_database(settings), SystemClock())
+
+
+@supplier.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@with_settings
+def list_suppliers(bootstrap: Any, settings: Any, as_json: bool) -> None:
+    """State, stations, guns, how long ago each kind of pull went well, the last error, and why one is frozen."""
+    rows = _steward(bootstrap, settings).suppliers()
+    if as_json:
+        click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row.supplier_id}  {row.name}  {row.state}  {row.stations} stations, {row.guns} guns")
+        if row.ages:
+            ages = (f"{asked} {_age(age.total_seconds())} ago" for asked, age in row.ages.items())
+            click.echo(f"    {', '.join(ages)}")
+        if row.freeze:
+            since = row.freeze.frozen_at.strftime("%Y-%m-%d %H:%M")
+            click.echo(f"    frozen by {row.freeze.who} at {since}: {row.freeze.reason}")
+        if row.last_error:
+            click.echo(f"    {row.last_error_at:%Y-%m-%d %H:%M} {row.last_error}"[: _width()])
+    if not rows:
+        click.echo("No supplier has been heard of yet.")
+
+
+def _age(seconds: float) -> str:
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@supplier.command()
+@click.argument("supplier_id")
+@click.option("--why", required=True, help="For whoever looks at it later.")
+@click.option("--who", envvar="USER", default="somebody", help="Your name.  [default: of this account]")
+@with_settings
+def freeze(bootstrap: Any, settings: Any, supplier_id: str, why: str, who: str) -> None:
+    """Take nothing more from SUPPLIER_ID: what we hold of it stays as it is."""
+    done = _steward(bootstrap, settings).freeze(supplier_id, why, who)
+    click.echo(f"{supplier_id} is frozen." if done else f"{supplier_id} was frozen already; the first reason stands.")
+
+
+@supplier.command()
+@click.argument("supplier_id")
+@click.option("--who", envvar="USER", default="somebody", help="Your name.  [default: of this account]")
+@with_settings
+def thaw(bootstrap: Any, settings: Any, supplier_id: str, who: str) -> None:
+    """Take the word of SUPPLIER_ID again. Its next full list is believed, however it looks."""
+    done = _steward(bootstrap, settings).thaw(supplier_id, who)
+    click.echo(f"{supplier_id} is thawed; its next list is believed." if done else f"{supplier_id} is not frozen.")
 
 
 @commands.command("bill")

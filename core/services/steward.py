@@ -24,6 +24,26 @@ class SupplierRow:
     freeze: Freeze | None
     thawed: bool  # the next full list will be believed, however it looks
 
+    @property
+    def state(self) -> str:
+        return "frozen" if self.freeze else "thawed" if self.thawed else "ok"
+
+    def to_json(self) -> dict[str, object]:
+        """For scripts: ages in whole seconds, moments as text."""
+        return {
+            "id": self.supplier_id,
+            "name": self.name,
+            "state": self.state,
+            "stations": self.stations,
+            "guns": self.guns,
+            "age_s": {asked: int(age.total_seconds()) for asked, age in self.ages.items()},
+            "last_error": self.last_error,
+            "last_error_at": self.last_error_at.isoformat() if self.last_error_at else None,
+            "frozen_why": self.freeze.reason if self.freeze else None,
+            "frozen_by": self.freeze.who if self.freeze else None,
+            "frozen_at": self.freeze.frozen_at.isoformat() if self.freeze else None,
+        }
+
 
 class Steward:
     """What `kilowatch supplier` does."""
