@@ -220,7 +220,8 @@ def _at_the_moment(volumes: Mapping[str, Decimal], kind: str, mean: Decimal | No
     if told is not None or not ends:
         return told  # without a word the engine takes the mean itself
     value = mean if mean is not None else sum(ends, Decimal(0)) / len(ends)
-    return min(max(value, ends[0] if least is not None else value), ends[-1] if most is not None else value)
+    value = value if least is None else max(value, least)
+    return value if most is None else min(value, most)
 
 
 def _micro(length: timedelta) -> int:
