@@ -13,17 +13,21 @@ from gunicorn.app.base import BaseApplication
 
 from adapters.sandbox import city
 from adapters.sandbox.books import Books
+from adapters.sandbox.charging import Charging, Ticker
+from adapters.sandbox.faults import ChargingFaults
 from adapters.sandbox.operator import Operator
+from adapters.sandbox.pushes import Pushes
 from adapters.sandbox.server import create_app
 from core.clock import SystemClock
 
 # One process, because the levers and tokens live in its memory. Silent requests each hold a thread.
 _THREADS = 32
+_TICK_S = 0.1
 
 
 class SandboxServer(BaseApplication):  # type: ignore[misc]
-    def __init__(self, port: int, data_dir: Path, seed: int) -> None:
-        self._port, self._data_dir, self._seed = port, data_dir, seed
+    def __init__(self, port: int, data_dir: Path, seed: int, push_to: str) -> None:
+        self._port, self._data_dir, self._seed, self._push_to = port, data_dir, seed, push_to
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,7 +45,14 @@ class SandboxServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(Operator(city.build(self._seed), Books(self._data_dir / "books.sqlite"), SystemClock().now))
+        """In the worker, so that its threads live where the requests are answered."""
+        books, faults = Books(self._data_dir / "books.sqlite"), ChargingFaults()
+        operator = Operator(city.build(self._seed), books, SystemClock().now)
+        pushes = Pushes(books, faults, self._push_to)
+        charging = Charging(operator, faults, pushes)
+        pushes.start()
+        Ticker(charging.tick, _TICK_S).start()
+        return create_app(operator, charging, pushes)
 
 
 def main() -> None:
@@ -49,8 +60,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=city.SEED)
+    parser.add_argument("--push-to", default="", help="where the customer takes pushes, e.g. http://…/evcs/v1")
     given = parser.parse_args()
-    SandboxServer(given.port, given.data_dir, given.seed).run()
+    SandboxServer(given.port, given.data_dir, given.seed, given.push_to).run()
 
 
 if __name__ == "__main__":

@@ -3,34 +3,55 @@
 POST /control/status {"connector_id", "status", "park_status"?, "seconds"?}   hold a gun; status null lets go
 POST /control/price  {"station_id", "factor"} | {"station_id", "energy", "service"} | {"station_id"} to reset
 POST /control/fault  {"kind": "silent" | "slow" | "broken" | null, "seconds"?, "delay_s"?}
-POST /control/clock  {"at": RFC 3339 time | null}                             stop the city's clock; null: run
+POST /control/clock  {"at": RFC 3339 time | null, "speed"?}    stop the city's clock, or run it faster; null: as usual
 POST /control/tokens {}                                                       forget all logins
+POST /control/charging {"fault": name of faults.py, "connector_id"?, …} | {"fault": null} to clear them all
+POST /control/cars   {"kwh"?, "power_kw"?}                                    what the next cars want
+POST /control/pushes {"url"?, "every_s"?, "retry_s"?}                         where to, how often the live state
+POST /control/check  {"day": yyyy-MM-dd}                                      push the daily check now
+POST /control/dialect {"name"}                                                speak as another partner does
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, request
 
 from adapters.cec import json_text
+from adapters.sandbox.charging import Charging
+from adapters.sandbox.faults import ChargingFault
 from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.operator import Fault, Operator
+from adapters.sandbox.pushes import Pushes
 
 _DEFAULT_HOLD_S = 600.0
 _DEFAULT_FAULT_S = 30.0
 _DEFAULT_DELAY_S = 3.0
-_DEAREST = Decimal(100)
-
-Lever = Callable[[Operator, Mapping[str, Any]], None]
+_MOST = Decimal(100_000)
 
 
-def blueprint(operator: Operator, *, forget_tokens: Callable[[], None]) -> Blueprint:
-    levers: Mapping[str, Lever] = {**_LEVERS, "tokens": lambda _operator, _wish: forget_tokens()}
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """What the levers move."""
+
+    operator: Operator
+    charging: Charging
+    pushes: Pushes
+    forget_tokens: Callable[[], None]
+    speak: Callable[[str], None]
+
+
+Wish = Mapping[str, Any]
+
+
+def blueprint(levers: Levers) -> Blueprint:
     control = Blueprint("control", __name__, url_prefix="/control")
 
     @control.post("/<lever>")
@@ -39,13 +60,13 @@ def blueprint(operator: Operator, *, forget_tokens: Callable[[], None]) -> Bluep
             abort(403)
         if request.mimetype != "application/json":  # a page in a browser cannot send this across origins
             abort(415)
-        if lever not in levers:
+        if lever not in _LEVERS:
             abort(404)
         try:
             wish = json_text.read(request.get_data())
             if not isinstance(wish, dict):
                 raise ValueError("an object is needed")
-            levers[lever](operator, wish)
+            _LEVERS[lever](levers, wish)
         except (KeyError, ValueError, ArithmeticError, TypeError) as error:
             return Response(f"{type(error).__name__}: {error}", status=400)
         return Response(status=204)
@@ -53,14 +74,16 @@ def blueprint(operator: Operator, *, forget_tokens: Callable[[], None]) -> Bluep
     return control
 
 
-def _status(operator: Operator, wish: Mapping[str, Any]) -> None:
+def _status(levers: Levers, wish: Wish) -> None:
+    operator = levers.operator
     state = None
     if wish["status"] is not None:
         state = GunState(Status(wish["status"]), Bay(wish.get("park_status", Bay.UNKNOWN)))
     operator.set_state(str(wish["connector_id"]), state, seconds=float(wish.get("seconds", _DEFAULT_HOLD_S)))
 
 
-def _price(operator: Operator, wish: Mapping[str, Any]) -> None:
+def _price(levers: Levers, wish: Wish) -> None:
+    operator = levers.operator
     station_id = str(wish["station_id"])
     if "factor" in wish:
         operator.multiply_price(station_id, _number(wish["factor"]))
@@ -70,7 +93,8 @@ def _price(operator: Operator, wish: Mapping[str, Any]) -> None:
         operator.reset_price(station_id)
 
 
-def _fault(operator: Operator, wish: Mapping[str, Any]) -> None:
+def _fault(levers: Levers, wish: Wish) -> None:
+    operator = levers.operator
     kind = Fault(wish["kind"]) if wish["kind"] is not None else None
     operator.outage.begin(
         kind,
@@ -79,18 +103,73 @@ def _fault(operator: Operator, wish: Mapping[str, Any]) -> None:
     )
 
 
-def _clock(operator: Operator, wish: Mapping[str, Any]) -> None:
-    at = datetime.fromisoformat(wish["at"]) if wish["at"] is not None else None
+def _clock(levers: Levers, wish: Wish) -> None:
+    at = datetime.fromisoformat(wish["at"]) if wish.get("at") is not None else None
     if at is not None and at.tzinfo is None:
         raise ValueError("the time needs a zone")
-    operator.stop_clock(at)
+    if at is None and "at" not in wish and "speed" not in wish:
+        raise KeyError("at or speed")
+    levers.operator.set_clock(at, float(wish["speed"]) if "speed" in wish else None)
+
+
+def _charging(levers: Levers, wish: Wish) -> None:
+    if wish["fault"] is None:
+        levers.charging.faults.clear()
+        return
+    gun_id = wish.get("connector_id")
+    if gun_id is not None:
+        _ = levers.operator.city.gun_of[gun_id]
+    details = {name: _number(value) for name, value in wish.items() if name not in {"fault", "connector_id"}}
+    levers.charging.faults.set(ChargingFault(wish["fault"]), gun_id, details)
+
+
+def _cars(levers: Levers, wish: Wish) -> None:
+    habits = levers.charging.habits
+    kwh = _number(wish.get("kwh", habits.wanted_kwh))
+    if kwh <= 0:
+        raise ValueError("a car wants some energy")
+    habits.wanted_kwh = kwh
+    habits.power_kw = _number(wish["power_kw"]) if wish.get("power_kw") is not None else None
+
+
+def _pushes(levers: Levers, wish: Wish) -> None:
+    if "url" in wish:
+        url = str(wish["url"])
+        if url and not (ip_address(urlsplit(url).hostname or "0.0.0.0").is_loopback):  # noqa: S104
+            raise ValueError("the sandbox pushes to this machine only")
+        levers.pushes.url = url.rstrip("/")
+    levers.charging.habits.push_every_s = float(_number(wish.get("every_s", levers.charging.habits.push_every_s)))
+    levers.pushes.retry_every_s = float(_number(wish.get("retry_s", levers.pushes.retry_every_s)))
+
+
+def _check(levers: Levers, wish: Wish) -> None:
+    levers.charging.send_check(date.fromisoformat(wish["day"]).isoformat())
+
+
+def _tokens(levers: Levers, wish: Wish) -> None:
+    levers.forget_tokens()
+
+
+def _dialect(levers: Levers, wish: Wish) -> None:
+    levers.speak(str(wish["name"]))
 
 
 def _number(value: Any) -> Decimal:
     number = Decimal(str(value))
-    if not 0 <= number <= _DEAREST:
-        raise ValueError(f"not between 0 and {_DEAREST}: {number}")
+    if not 0 <= number <= _MOST:
+        raise ValueError(f"not between 0 and {_MOST}: {number}")
     return number
 
 
-_LEVERS: Mapping[str, Lever] = {"status": _status, "price": _price, "fault": _fault, "clock": _clock}
+_LEVERS: Mapping[str, Callable[[Levers, Wish], None]] = {
+    "status": _status,
+    "price": _price,
+    "fault": _fault,
+    "clock": _clock,
+    "tokens": _tokens,
+    "charging": _charging,
+    "cars": _cars,
+    "pushes": _pushes,
+    "check": _check,
+    "dialect": _dialect,
+}

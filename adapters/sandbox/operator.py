@@ -12,12 +12,16 @@ from enum import StrEnum
 
 from adapters.sandbox.books import Books
 from adapters.sandbox.city import City, Gun, Place
-from adapters.sandbox.life import GunState, Life
+from adapters.sandbox.clock import CityClock
+from adapters.sandbox.life import GunState, Life, Status
 from adapters.sandbox.prices import DayPrices, flat_prices
 
 _BOOK_EVERY = timedelta(minutes=1)
 _LONGEST_CATCH_UP = timedelta(days=1)
 LONGEST_FAULT_S = 3600.0
+
+
+_OUT_OF_ORDER = frozenset({Status.FAULT, Status.OFFLINE})
 
 
 class Fault(StrEnum):
@@ -31,7 +35,10 @@ class Fault(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Override:
     state: GunState
-    until: datetime
+    until: datetime | None  # None: until further notice
+
+    def holds(self, at: datetime) -> bool:
+        return self.until is None or at < self.until
 
 
 class Outage:
@@ -66,21 +73,36 @@ class Operator:
 
     def __init__(self, city: City, books: Books, real_now: Callable[[], datetime]) -> None:
         self.city, self.books, self.outage = city, books, Outage()
+        self.clock = CityClock(real_now)
         self._life = Life(city)
         self._real_now = real_now
         self._lock = threading.Lock()
-        self._stopped_at: datetime | None = None
+        self._customers: dict[str, _Override] = {}  # guns at which a customer of ours charges
         self._overrides: dict[str, _Override] = {}
         self._factors: dict[str, Decimal] = {}
         self._set_prices: dict[str, DayPrices] = {}
 
     def now(self) -> datetime:
-        return self._stopped_at or self._real_now()
+        return self.clock.now()
 
     def state(self, gun_id: str) -> GunState:
         at = self.now()
+        override, customer = self._overrides.get(gun_id), self._customers.get(gun_id)
+        if override and override.holds(at) and (override.state.status in _OUT_OF_ORDER or not customer):
+            return override.state
+        if customer and customer.holds(at):
+            return customer.state
+        return override.state if override and override.holds(at) else self._life.state(gun_id, at)
+
+    def is_broken(self, gun_id: str) -> bool:
+        """Whether somebody has pulled the lever; chance does not break a gun that a customer uses."""
         override = self._overrides.get(gun_id)
-        return override.state if override and at < override.until else self._life.state(gun_id, at)
+        return override is not None and override.holds(self.now()) and override.state.status is Status.FAULT
+
+    def occupy(self, gun_id: str, state: GunState, until: datetime | None) -> None:
+        """A customer's car is at the gun. Raises KeyError for no such gun."""
+        _ = self.city.gun_of[gun_id]
+        self._customers[gun_id] = _Override(state, until)
 
     def prices(self, place: Place, gun: Gun) -> DayPrices:
         prices = self._set_prices.get(place.id) or place.prices(gun)
@@ -107,10 +129,13 @@ class Operator:
 
     # --- levers ---------------------------------------------------------------------------------------------
 
-    def stop_clock(self, at: datetime | None) -> None:
-        """Stop the city's clock at a moment, or let it run again."""
-        self._stopped_at = at
-        self._note("clock", at.isoformat() if at else "runs")
+    def set_clock(self, at: datetime | None, speed: float | None) -> None:
+        """Stop the city's clock at a moment, let it run from there at a speed, or give it back to real time."""
+        if at is None and speed is None:
+            self.clock.real()
+        else:
+            self.clock.set(at, speed if speed is not None else 0.0)
+        self._note("clock", f"{at.isoformat() if at else 'now'} x {speed or 0:g}")
 
     def set_state(self, gun_id: str, state: GunState | None, *, seconds: float) -> None:
         """Hold a gun in a state for a while; None gives it back to chance. Raises KeyError for no such gun."""

@@ -15,8 +15,13 @@ from flask import Blueprint, Flask, Response, request
 from adapters.cec import json_text
 from adapters.cec.envelope import EnvelopeRefused, Keys, ReplayWindow, Ret, open_request, seal_response
 from adapters.sandbox import control, keys
+from adapters.sandbox.charging import Charging
 from adapters.sandbox.city import Gun, Pile, Place
+from adapters.sandbox.commands import Commands
 from adapters.sandbox.operator import Fault, Operator
+from adapters.sandbox.pushes import Pushes
+from adapters.sandbox.refusals import BadParameters, NoAnswer
+from adapters.sandbox.tongues import CEC_2016, TONGUES
 
 PREFIX = "/evcs/v20161110"
 TOKEN_LASTS = timedelta(hours=2)
@@ -28,11 +33,7 @@ _LONGEST_SILENCE_S = 60.0
 Message = Mapping[str, Any]
 
 
-class BadParameters(Exception):
-    """The question makes no sense: Ret 4004."""
-
-
-def create_app(operator: Operator) -> Flask:
+def create_app(operator: Operator, charging: Charging, pushes: Pushes) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     tokens = Tokens(lambda: datetime.now(UTC))
@@ -41,8 +42,15 @@ def create_app(operator: Operator) -> Flask:
     def healthz() -> dict[str, int]:
         return {"stations": len(operator.city.places)}
 
-    app.register_blueprint(Interfaces(operator, tokens).blueprint())
-    app.register_blueprint(control.blueprint(operator, forget_tokens=tokens.forget))
+    interfaces = Interfaces(operator, tokens, Commands(charging))
+
+    def speak(name: str) -> None:
+        interfaces.tongue = TONGUES[name]
+        pushes.speak(TONGUES[name])
+
+    app.register_blueprint(interfaces.blueprint())
+    levers = control.Levers(operator, charging, pushes, forget_tokens=tokens.forget, speak=speak)
+    app.register_blueprint(control.blueprint(levers))
     return app
 
 
@@ -74,8 +82,8 @@ class Tokens:
 class Interfaces:
     """The interfaces a customer may call, by name."""
 
-    def __init__(self, operator: Operator, tokens: Tokens) -> None:
-        self._operator, self._tokens = operator, tokens
+    def __init__(self, operator: Operator, tokens: Tokens, commands: Commands) -> None:
+        self._operator, self._tokens, self.tongue = operator, tokens, CEC_2016
         self._keys = Keys(keys.DATA_SECRET, keys.DATA_SECRET_IV, keys.SIG_SECRET)
         self._replays = ReplayWindow(lambda: datetime.now(UTC))
         self._handlers: Mapping[str, Callable[[Message], Message]] = {
@@ -83,6 +91,7 @@ class Interfaces:
             "query_stations_info": self._query_stations_info,
             "query_station_status": self._query_station_status,
             "query_equip_business_policy": self._query_equip_business_policy,
+            **commands.handlers,
         }
 
     def blueprint(self) -> Blueprint:
@@ -108,12 +117,15 @@ class Interfaces:
             return Response("no such interface", status=404)
         self._operator.keep_books()
         try:
-            message = self._open(interface)
-            return self._sealed(handler(message))
+            tongue = self.tongue
+            message = tongue.hear(self._open(interface), interface)
+            return self._sealed(tongue.say(handler(message), interface))
         except EnvelopeRefused as refusal:
             return self._sealed(None, refusal.ret, "refused")
         except BadParameters as error:
             return self._sealed(None, Ret.BAD_PARAMETERS, str(error))
+        except NoAnswer:
+            return Response("lost on the way", status=503)
 
     def _open(self, interface: str) -> Message:
         try:
@@ -156,7 +168,10 @@ class Interfaces:
             "PageNo": page_no,
             "PageCount": -(-len(places) // page_size),
             "ItemSize": len(places),
-            "StationInfos": [_station_info(one) for one in places[(page_no - 1) * page_size : page_no * page_size]],
+            "StationInfos": [
+                self.tongue.station(_station_info(one), one)
+                for one in places[(page_no - 1) * page_size : page_no * page_size]
+            ],
         }
 
     def _query_station_status(self, message: Message) -> Message:
@@ -197,7 +212,7 @@ def _whole(message: Message, name: str, default: int) -> int:
 # --- StationInfo --------------------------------------------------------------------------------------------
 
 
-def _station_info(place: Place) -> Message:
+def _station_info(place: Place) -> dict[str, Any]:
     return {
         "StationID": place.id,
         "OperatorID": keys.OPERATOR_ID,

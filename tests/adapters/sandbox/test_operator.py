@@ -76,11 +76,11 @@ def test_what_does_not_exist_is_refused(operator: Operator) -> None:
 
 
 def test_a_stopped_clock_stops_the_city(operator: Operator, city: City, clock: SetClock) -> None:
-    operator.stop_clock(NOON)
+    operator.set_clock(NOON, 0)
     before = {gun: operator.state(gun) for gun in city.gun_of}
     clock.advance(hours=2)
     assert {gun: operator.state(gun) for gun in city.gun_of} == before
-    operator.stop_clock(None)
+    operator.set_clock(None, None)
     assert {gun: operator.state(gun) for gun in city.gun_of} != before
 
 
