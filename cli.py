@@ -100,7 +100,10 @@ def run(bootstrap: Any, settings: Any) -> None:
     if any(one.kind == "sandbox" for one in settings.suppliers):
         data_dir = settings.home / "sandbox"
         processes["sandbox"] = supervisor.python(
-            "adapters.sandbox", "--port", str(settings.sandbox_port), "--data-dir", str(data_dir)
+            "adapters.sandbox",
+            *("--port", str(settings.sandbox_port)),
+            *("--data-dir", str(data_dir)),
+            *("--push-to", f"{settings.local_url}/evcs/v1"),
         )
     processes["web"] = supervisor.python("web")
     if "REDIS_URL" in env:
