@@ -49,6 +49,7 @@ from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.merging import MergingService
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -263,6 +264,7 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
         catalogue=CatalogueService(database, stream, clock),
+        merging=MergingService(database, stream, clock),
         desk=SupplierDeskService(database, stream, clock),
         limiter=Limiter(redis_url(settings)),
         queue=queue,
@@ -348,6 +350,12 @@ def command_services(settings: Settings, clock: Clock | None = None) -> tuple[Sq
     database = open_database(settings)
     stream, _ = _redis_pieces(settings)
     return database, CatalogueService(database, stream, clock or SystemClock())
+
+
+def merging(settings: Settings) -> MergingService:
+    """For a command that looks at merged places or makes them."""
+    stream, _ = _redis_pieces(settings)
+    return MergingService(open_database(settings), stream, SystemClock())
 
 
 def telegram_messenger(settings: Settings) -> TelegramMessenger:

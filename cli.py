@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import json
 import os
@@ -257,6 +258,8 @@ def import_(
     _, catalogue = bootstrap.command_services(settings)
     with _progress() as progress:
         report = catalogue.load(opened, doubt_shrinking=False, progress=progress)
+    if report.added or report.changed or report.removed:
+        bootstrap.merging(settings).run_all()
     _print_report(report, as_json)
 
 
@@ -308,6 +311,7 @@ def sync(bootstrap: Any, settings: Any, supplier: str | None) -> None:
                     click.echo(f"{supplier_id}: prices of {catalogue.pull_prices(source)} stations")
                 if isinstance(source, ReportsStatus):
                     click.echo(f"{supplier_id}: states of {catalogue.pull_statuses(source)} stations")
+    bootstrap.merging(settings).run_all()
 
 
 @contextmanager
@@ -355,6 +359,28 @@ def quarantine(bootstrap: Any, settings: Any, supplier: str | None, limit: int, 
             click.echo(f"    {' '.join(row.raw.split())[: _width() - 4]}")
     if not rows and not as_json:
         click.echo("Nothing is in quarantine.")
+
+
+@commands.command()
+@click.option("--place", "place_id", help="Only the place that this station belongs to.")
+@click.option("--split", nargs=2, metavar="A B", help="These two stations are not one place; never join them again.")
+@click.option("--json", "as_json", is_flag=True, help="One document with `places` and `findings`.")
+@with_settings
+def merges(bootstrap: Any, settings: Any, place_id: str | None, split: tuple[str, str] | None, as_json: bool) -> None:
+    """Places that several suppliers describe, why we think so, and suppliers whose points are in a wrong datum."""
+    from core.services import merge_report
+
+    merging = bootstrap.merging(settings)
+    if split is not None:
+        merging.split(*split, who=getpass.getuser())
+        if merging.run_all() is None:
+            click.echo("Noted. The merging that is at work right now will do it with its next run.", err=True)
+    places, findings = merging.places(place_id), merging.findings()
+    if as_json:
+        click.echo(json.dumps(merge_report.document(places, findings), ensure_ascii=False, indent=2))
+        return
+    for line in merge_report.lines(places, findings):
+        click.echo(line)
 
 
 @commands.group()

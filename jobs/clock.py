@@ -48,7 +48,7 @@ def schedules(services: Services) -> list[Schedule]:
             pulls.append(Schedule("pull_statuses", 60, (supplier_id,)))
         if isinstance(source, PublishesTariffs):
             pulls.append(Schedule("pull_prices", 900, (supplier_id,)))
-    return [*pulls, Schedule("clean_up", 3600, dated=False)]
+    return [*pulls, Schedule("merge_places", 60, dated=False), Schedule("clean_up", 3600, dated=False)]
 
 
 def beat(services: Services, plan: Iterable[Schedule]) -> int:

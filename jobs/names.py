@@ -9,6 +9,7 @@ JOBS = {
     "pull_changes": "jobs.catalogue.pull_changes",
     "pull_statuses": "jobs.catalogue.pull_statuses",
     "pull_prices": "jobs.catalogue.pull_prices",
+    "merge_places": "jobs.merging.merge_places",
     "clean_up": "jobs.upkeep.clean_up",
 }
 
@@ -18,5 +19,6 @@ TIMEOUTS_S = {
     "pull_changes": 1800,
     "pull_statuses": 120,
     "pull_prices": 600,
+    "merge_places": 1800,
     "clean_up": 300,
 }

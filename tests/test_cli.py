@@ -165,3 +165,34 @@ def test_wrong_settings_are_all_named(kilowatch: Terminal) -> None:
     text = kilowatch("doctor", ok=False, PORT="x", TELEGRAM_MODE="smoke")
     assert "PORT" in text
     assert "TELEGRAM_MODE" in text
+
+
+CITY = """station_id,longitude,latitude,fast,slow,count
+E1,114.0500,22.5400,4,0,4
+E2,114.0800,22.5600,10,0,10
+"""
+SAME_CITY = """station_id,longitude_gcj02,latitude_gcj02,pile_count,zone_id,zone_has_price_series
+1001,114.0500,22.5400,4,102,0
+1002,114.1500,22.6600,3,102,0
+"""
+
+
+def test_merged_places_are_listed_with_their_reasons_and_can_be_split(kilowatch: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "st_evcdp_stations.csv").write_text(CITY, encoding="utf-8")
+    (tmp_path / "stations.csv").write_text(SAME_CITY, encoding="utf-8")
+    kilowatch("import", "st-evcdp", str(tmp_path / "st_evcdp_stations.csv"))
+    assert "No place is described by more than one supplier" in kilowatch("merges")
+    kilowatch("import", "urbanev", str(tmp_path / "stations.csv"))
+    (place,) = json.loads(kilowatch("merges", "--json"))["places"]
+    assert {one["external_id"] for one in place["stations"]} == {"E1", "1001"}
+    (evidence,) = place["evidence"]
+    assert (evidence["method"], evidence["distance_m"], evidence["guns"]) == ("position", 0.0, [4, 4])
+    text = kilowatch("merges", "--place", place["stations"][0]["id"])
+    assert "by position, score 1.0, 0 m apart, 4 and 4 guns" in text
+    near = json.loads(kilowatch("near", "22.5400", "114.0500", "--datum", "gcj02", "--limit", "20", "--json"))
+    assert sorted(len(row["offers"]) for row in near["stations"]) == [1, 2]
+    one, other = (one["id"] for one in place["stations"])
+    assert "No place" in kilowatch("merges", "--split", one, other)
+    kilowatch("import", "urbanev", str(tmp_path / "stations.csv"))
+    assert json.loads(kilowatch("merges", "--json")) == {"places": [], "findings": []}
+    assert "no longer listed" in kilowatch("merges", "--split", one, "nowhere", ok=False)

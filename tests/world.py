@@ -23,6 +23,7 @@ from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.merging import MergingService
 from core.station import (
     Connector,
     ConnectorRef,
@@ -205,6 +206,7 @@ def make_world(folder: Path, *, database_url: str = "", public_url: str = "https
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
+        merging=MergingService(database, NoChangeStream(), clock),
         desk=SupplierDeskService(database, NoChangeStream(), clock),
         limiter=limiter,
         queue=NoQueue(),

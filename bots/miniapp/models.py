@@ -89,6 +89,14 @@ class Reason(Model):
     text: str
 
 
+class PlaceOffer(Model):
+    station_id: str
+    supplier: str
+    operator: Operator
+    price: Price | None
+    no_price: NoPrice | None
+
+
 class StationRow(Model):
     id: str
     name: str
@@ -102,6 +110,7 @@ class StationRow(Model):
     price: Price | None
     no_price: NoPriceReason | None
     guns: Guns
+    guns_from: str = Field(description="The supplier whose description of the guns is counted")
     max_power_kw: DecimalText | None
     plugs: list[Plug]
     open_now: bool | None
@@ -110,6 +119,7 @@ class StationRow(Model):
     facilities: list[Facility]
     minutes: int
     cost: Cost
+    offers: list[PlaceOffer] = Field(description="One for each supplier of this place, the shown one first")
     reason: Reason
     updated_at: Moment | None
     text: Texts | None = Field(default=None, description="Ready sentences, with `texts=true`")

@@ -69,6 +69,7 @@ def row(one: Offer, query: ChargeQuery, say: Wording, at: datetime) -> Json:
             "as_of": moment(one.guns.as_of),
             "fresh": one.guns.free is not None,
         },
+        "guns_from": one.guns_from,
         "max_power_kw": plain(max(powers)) if powers else None,
         "plugs": sorted({gun.plug.value for gun in station.connectors}),
         "open_now": one.open_now,
@@ -81,6 +82,7 @@ def row(one: Offer, query: ChargeQuery, say: Wording, at: datetime) -> Json:
             "currency": one.currency,
             "parts": {part.value: f"{amount:.2f}" for part, amount in one.costs.items()},
         },
+        "offers": [_offer(each, query.kwh) for each in (one, *one.also)],
         "reason": {"code": one.reason.kind.value, "text": phrases.reason(say, one)},
         "updated_at": moment(station.updated_at),
     }
@@ -138,6 +140,18 @@ def _price(one: Offer, kwh: Decimal) -> Json | None:
         "kwh": plain(kwh),
         "seen_at": moment(one.price_seen_at),
         "next_change": change and {"at": moment(change.at), "per_kwh": per_kwh(change.price_per_kwh)},
+    }
+
+
+def _offer(one: Offer, kwh: Decimal) -> Json:
+    """What one supplier asks at this place."""
+    station = one.station
+    return {
+        "station_id": station.id,
+        "supplier": station.supplier_id,
+        "operator": {"id": station.operator_id, "name": clean(station.operator_name, NAME_MAX)},
+        "price": _price(one, kwh),
+        "no_price": None if one.quote else (one.no_price or NoPrice.NOT_PUBLISHED).value,
     }
 
 

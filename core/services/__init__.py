@@ -10,6 +10,7 @@ from core.services.accounts import AccountService
 from core.services.catalogue import CatalogueService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.merging import MergingService
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Services:
     accounts: AccountService
     inbox: Inbox
     catalogue: CatalogueService
+    merging: MergingService
     desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
     queue: JobQueue

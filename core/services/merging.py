@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -37,7 +37,7 @@ from core.station import Rejected, Station
 ALL_EVERY = timedelta(hours=24)
 # A write carries the time at which its work began: look back over the longest import.
 OVERLAP = timedelta(minutes=15)
-WORK, LEASE_S = "merge_places", 900.0
+WORK, LEASE_S = "merge_places", 1800.0  # as long as the job may take (jobs/names.py)
 WRONG_DATUM = "wrong_datum"
 # Around more changes than this share of the catalogue, looking at all of it is quicker.
 MOST_AROUND = 0.2
@@ -274,8 +274,3 @@ def _as_rejected(wrong: WrongDatum) -> Rejected:
         f" {wrong.looked_at} stations then have a twin at {', '.join(wrong.against)}; {wrong.shift_m:.0f} m apart"
     )
     return Rejected("", WRONG_DATUM, detail, f"{wrong.believed} -> {wrong.really}")
-
-
-def evidence_document(found: Evidence) -> dict[str, object]:
-    """The evidence as a plain document, without what says nothing."""
-    return {key: value for key, value in asdict(found).items() if value not in (None, "", ())}

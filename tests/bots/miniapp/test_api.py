@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import string
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,9 +20,10 @@ from hypothesis import strategies as st
 import web
 from bots.miniapp import models
 from core.geo import Datum, Point, distance_m
-from core.station import Station
+from core.station import Station, Supplier, station_key
+from core.tariff import flat_tariff
 from tests.bots.miniapp.served import HOSTILE, equip, fill, served
-from tests.world import HERE, World, make_world
+from tests.world import HERE, Listed, World, make_world
 
 AT = "/api/v1/stations?lat=22.5410&lng=114.0580"
 
@@ -185,6 +188,31 @@ def test_mistakes_are_explained_in_the_language_asked_for(client: FlaskClient, c
     assert "kWh" in sentence(client, AT + "&kwh=x", 400, "bad_energy")
     chinese = sentence(client, AT + "&kwh=x", 400, "bad_energy", **{"Accept-Language": "zh-CN"})
     assert any("一" <= sign <= "鿿" for sign in chinese)
+
+
+def test_a_place_that_two_suppliers_sell_is_one_row_with_two_offers(client: FlaskClient, world: World):
+    dear = world.station("Lotus Road", 22.5412, 114.0580, price="1.50", free=1)
+    tariff = flat_tariff("CNY", Decimal("1.10"))
+    guns = tuple(replace(gun, tariff_id=tariff.id, status_at=None) for gun in dear.connectors)
+    cheap = replace(
+        dear, id=station_key("other", "1"), supplier_id="other", external_id="1", connectors=guns, operator_name="",
+        attribution="Other, open data",
+    )  # fmt: skip
+    world.load(Listed([cheap], Supplier("other", "test", "Other"), {tariff.id: tariff}))
+    assert len(get(client, AT)["stations"]) == 2
+    world.services.merging.run()
+    world.services.index.refresh()
+    found = get(client, AT)
+    (row,) = found["stations"]
+    assert [(one["supplier"], one["price"]["total"]["amount_minor"]) for one in row["offers"]] == [
+        ("other", 3300),
+        ("test", 4500),
+    ]
+    assert (row["supplier"], row["guns_from"], row["guns"]["total"], row["guns"]["free"]) == ("other", "test", 4, 1)
+    assert found["credits"] == ["Other, open data", "Testing Power, open data"]
+    detail = get(client, f"/api/v1/stations/{dear.id}")
+    models.StationDetail.model_validate(detail)
+    assert [one["station_id"] for one in detail["offers"]] == [dear.id, cheap.id]
 
 
 # --- one station --------------------------------------------------------------------------------------------
