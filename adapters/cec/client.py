@@ -14,7 +14,7 @@ from adapters.cec import json_text
 from adapters.cec.config import CecConfig
 from adapters.cec.envelope import EnvelopeRefused, Keys, Reply, Ret, Stamps, open_response, seal_request
 from adapters.cec.sequences import is_ours, mint_start_seq
-from adapters.http import CATALOGUE, STATUS, Patience, SupplierHttp
+from adapters.http import CATALOGUE, COMMAND, STATUS, Patience, SupplierHttp
 from core.errors import SupplierUnavailable
 from core.ports import Clock
 
@@ -25,8 +25,6 @@ _TOKEN_MARGIN = timedelta(seconds=60)
 _SHORTEST_TOKEN, _LONGEST_TOKEN = timedelta(seconds=30), timedelta(days=7)
 
 
-# A start or a stop: waited for long, sent once. Silence says nothing about what happened.
-COMMAND = Patience(total_s=10.0, max_bytes=256 * 1024, tries=1)
 _BUSY_PAUSE_S = 0.2
 
 # These are about the partner or about us as a caller; any other code (4004, private ones) is about the question.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from adapters.cec import charging, messages
 from adapters.cec.client import MOST_STATIONS_A_CALL, CecAnswered, CecClient, CecRefused
 from adapters.cec.config import CecConfig
-from adapters.http import past_the_breaker
+from adapters.http import NotAsked, past_the_breaker
 from core.charging import CommandReply, Outcome, SessionUpdate
 from core.errors import SupplierUnavailable
 from core.ports import Clock
@@ -114,6 +114,8 @@ class CecSupplier:
             if failure.turned_away:
                 return CommandReply(Outcome.REJECTED, "other", failure.detail)
             return CommandReply(Outcome.UNKNOWN, detail=failure.detail)
+        except NotAsked as error:
+            return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
         except SupplierUnavailable as error:
             return CommandReply(Outcome.UNKNOWN, detail=error.detail)
         return charging.read_reply(self._config.dialect.read(answer), interface, self._config, start_seq)

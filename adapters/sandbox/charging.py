@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from adapters.sandbox import wording
 from adapters.sandbox.charge import Charge, Stage, StopReason
 from adapters.sandbox.faults import ChargingFault, ChargingFaults
-from adapters.sandbox.life import Bay, GunState, Status
+from adapters.sandbox.life import CHINA, Bay, GunState, Status
 from adapters.sandbox.operator import Operator
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ class Charging:
         self._lock = threading.RLock()
         self._charges: dict[str, Charge] = {one.start_seq: one for one in operator.books.live_charges()}
         self._pushed_at: dict[str, datetime] = {}
+        self._leaving: dict[str, datetime] = {}
+        self._today = _day(operator.now())
         for charge in self._charges.values():
             self.operator.occupy(charge.gun_id, _CHARGING, None)
 
@@ -85,7 +87,7 @@ class Charging:
                 return Stage.ENDED, reason
             charge = self._new(start_seq, gun_id)
             self._charges[start_seq] = charge
-            self.operator.occupy(gun_id, _CHARGING, None)
+            self._occupy(gun_id, _CHARGING, None)
             self.operator.books.write_charge(charge, charge.asked_at)
             return charge.stage, 0
 
@@ -113,9 +115,10 @@ class Charging:
             return wording.charge_status(charge, self.operator.now()) if charge else None
 
     def send_check(self, day: str) -> int:
-        """Push the daily check of a day (yyyy-MM-dd, China's); returns how many orders it names."""
+        """Push the daily check of a day (yyyy-MM-dd, China's), if there is anything to check; returns how many."""
         records = self.operator.books.records_of(day)
-        self._pushes.send("check_charge_orders", wording.check(day, records), "")
+        if records:
+            self._pushes.send("check_charge_orders", wording.check(day, records), "")
         return len(records)
 
     # --- what time does -------------------------------------------------------------------------------------
@@ -128,6 +131,12 @@ class Charging:
                 if not charge.live:  # the books know it from here on
                     del self._charges[charge.start_seq]
                     self._pushed_at.pop(charge.start_seq, None)
+            for gun_id in [one for one, leaves_at in self._leaving.items() if now >= leaves_at]:
+                del self._leaving[gun_id]
+                self._push_gun(gun_id)
+            yesterday, self._today = self._today, _day(now)
+            if yesterday < self._today:
+                self.send_check(yesterday)
 
     def _move(self, charge: Charge, now: datetime) -> None:
         if charge.started_at is None and not charge.never_starts and now >= charge.asked_at + START_TAKES:
@@ -146,7 +155,7 @@ class Charging:
     def _begin(self, charge: Charge, at: datetime) -> None:
         if self.faults.has(ChargingFault.START_FAILS, charge.gun_id):
             charge.stage, charge.ended_at = Stage.ENDED, at
-            self.operator.occupy(charge.gun_id, _PLUGGED_IN, at + _STANDS_FOR)
+            self._occupy(charge.gun_id, _PLUGGED_IN, at + _STANDS_FOR)
         else:
             charge.started_at = at
             charge.stage = Stage.STOPPING if charge.stop_asked_at else Stage.CHARGING
@@ -164,7 +173,7 @@ class Charging:
 
     def _end(self, charge: Charge, at: datetime, reason: StopReason) -> None:
         charge.stage, charge.ended_at, charge.stop_reason = Stage.ENDED, at, reason
-        self.operator.occupy(charge.gun_id, _PLUGGED_IN, at + _STANDS_FOR)
+        self._occupy(charge.gun_id, _PLUGGED_IN, at + _STANDS_FOR)
         self.operator.books.write_meter(charge.start_seq, at, charge.energy_kwh(at))
         self.operator.books.write_charge(charge, at)
         gun_id = charge.gun_id
@@ -190,6 +199,17 @@ class Charging:
                 "TotalSeviceMoney": record["TotalSeviceMoney"] + 5,
             }
             self._pushes.send("notification_charge_order_info", dearer, gun_id, delay_s=delay_s)
+
+    def _occupy(self, gun_id: str, state: GunState, until: datetime | None) -> None:
+        self.operator.occupy(gun_id, state, until)
+        if until is not None:
+            self._leaving[gun_id] = until
+        self._push_gun(gun_id)
+
+    def _push_gun(self, gun_id: str) -> None:
+        self._pushes.send(
+            "notification_stationStatus", wording.gun_status(gun_id, self.operator.state(gun_id)), gun_id
+        )
 
     # --- parts ----------------------------------------------------------------------------------------------
 
@@ -221,6 +241,10 @@ class Charging:
             never_starts=self.faults.has(ChargingFault.START_NEVER, gun_id),
             prices=self.operator.prices(place, gun),
         )
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(CHINA).strftime("%Y-%m-%d")
 
 
 def _before(one: datetime | None, other: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.sandbox import keys
 from adapters.sandbox.charge import Charge, Stage, Stretch
-from adapters.sandbox.life import CHINA
+from adapters.sandbox.life import CHINA, GunState
 
 Message = dict[str, Any]
 _ZERO = Decimal("0.00")
@@ -38,6 +38,17 @@ def charge_status(charge: Charge, now: datetime) -> Message:
         "TotalMoney": _total(stretches),
         "SumPeriod": len(stretches),
         "ChargeDetails": [_detail(one) for one in stretches],
+    }
+
+
+def gun_status(gun_id: str, state: GunState) -> Message:
+    return {
+        "ConnectorStatusInfo": {
+            "ConnectorID": gun_id,
+            "Status": int(state.status),
+            "ParkStatus": int(state.bay),
+            "LockStatus": 0,
+        }
     }
 
 

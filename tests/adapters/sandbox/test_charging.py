@@ -30,7 +30,7 @@ START, STATE, STOP = (
     "notification_equip_charge_status",
     "notification_stop_charge_result",
 )
-BILL = "notification_charge_order_info"
+BILL, GUN = "notification_charge_order_info", "notification_stationStatus"
 
 
 class Sent:
@@ -106,7 +106,7 @@ def test_a_charge_from_start_to_bill(site: Site) -> None:
     assert (state["StartChargeSeqStat"], state["TotalPower"]) == (Stage.CHARGING, Decimal("5.00"))
     assert state["CurrentA"] * state["VoltageA"] == 60_000
     assert state["SumPeriod"] == 1
-    site.after(minutes=30)
+    site.after(minutes=15, seconds=10)
     assert site.state()["StartChargeSeqStat"] == Stage.ENDED
     [bill] = site.sent.of(BILL)
     assert (bill["StartTime"], bill["EndTime"]) == ("2026-11-23 07:50:02", "2026-11-23 08:10:02")
@@ -120,8 +120,11 @@ def test_a_charge_from_start_to_bill(site: Site) -> None:
     assert bill["TotalElecMoney"] == night["DetailElecMoney"] + morning["DetailElecMoney"]
     assert bill["TotalMoney"] == bill["TotalElecMoney"] + bill["TotalSeviceMoney"]
     assert site.operator.books.records_of("2026-11-23") == [(SEQ, bill["TotalPower"], bill["TotalMoney"])]
-    assert [name for name, _, _ in site.sent.pushes][:1] == [START]
-    assert site.sent.pushes[-2][0] == STOP
+    order = [name for name, _, _ in site.sent.pushes if name != GUN]
+    assert order == [START, STATE, STOP, BILL]
+    site.after(seconds=61)
+    guns = [one["ConnectorStatusInfo"]["Status"] for one in site.sent.of(GUN)]
+    assert guns == [Status.CHARGING, Status.OCCUPIED, Status.FREE]
 
 
 def test_the_same_number_starts_once(site: Site) -> None:
@@ -179,6 +182,19 @@ def test_no_such_gun(site: Site) -> None:
     assert site.charging.check("none") == 3
 
 
+def test_the_day_before_is_checked_in_the_night(site: Site) -> None:
+    site.start()
+    site.after(hours=2)
+    assert site.sent.of("check_charge_orders") == []
+    site.after(hours=15)
+    [check] = site.sent.of("check_charge_orders")
+    [bill] = site.sent.of(BILL)
+    assert (check["StartTime"], check["OrderCount"]) == ("2026-11-23 00:00:00", 1)
+    assert (check["TotalOrderPower"], check["TotalOrderMoney"]) == (bill["TotalPower"], bill["TotalMoney"])
+    site.after(hours=24)
+    assert len(site.sent.of("check_charge_orders")) == 1  # nothing to check
+
+
 def test_two_customers_at_one_gun(site: Site) -> None:
     assert site.start() == 0
     assert site.start("KILOWATCH" + "1" * 18) == 4
@@ -210,7 +226,8 @@ class TestFaults:
         site.wish(ChargingFault.START_NEVER)
         assert site.start() == 0
         site.after(hours=3)
-        assert (site.state()["StartChargeSeqStat"], site.sent.pushes) == (Stage.STARTING, [])
+        assert site.state()["StartChargeSeqStat"] == Stage.STARTING
+        assert site.sent.of(START) == site.sent.of(STATE) == []
         assert site.charging.stop(SEQ)[1] == 0
         site.after(seconds=2)
         assert site.state()["StartChargeSeqStat"] == Stage.ENDED
