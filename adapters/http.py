@@ -37,6 +37,7 @@ __all__ = [
     "COMMAND",
     "STATUS",
     "Kind",
+    "NotAsked",
     "Patience",
     "Reply",
     "SupplierHttp",
@@ -102,6 +103,10 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class NotAsked(SupplierUnavailable):
+    """The call never left us: the breaker is open, all places are taken, or the address is not one we call."""
 
 
 class SupplierHttp:
@@ -183,7 +188,7 @@ class SupplierHttp:
         try:
             url = self._url(path)
         except UrlRefused as refusal:
-            raise SupplierUnavailable(self.name, asked(path), str(refusal)) from None
+            raise NotAsked(self.name, asked(path), str(refusal)) from None
         for attempt in range(1, patience.tries + 1):
             try:
                 with self._place(patience.kind, deadline), self._watched(patience.kind):
@@ -192,8 +197,9 @@ class SupplierHttp:
                 pause_s = failure.pause_s(attempt)
                 left_s = deadline - time.monotonic()
                 if not failure.worth_retrying or attempt == patience.tries or pause_s >= left_s:
+                    kind = NotAsked if failure.unsent and attempt == 1 else SupplierUnavailable
                     # The cause is left out: its text has the URL, and with it any key in the query.
-                    raise SupplierUnavailable(self.name, asked(path), failure.detail) from None
+                    raise kind(self.name, asked(path), failure.detail) from None
                 self._sleep(pause_s)
         raise AssertionError("a call has at least one try")
 
@@ -202,7 +208,7 @@ class SupplierHttp:
         """One of the few places for calls to this supplier."""
         places = self._places[kind]
         if not places.acquire(timeout=max(deadline - time.monotonic(), 0)):
-            raise _Failed("too many calls at once", worth_retrying=False)
+            raise _Failed("too many calls at once", worth_retrying=False, unsent=True)
         try:
             yield
         finally:
@@ -214,7 +220,8 @@ class SupplierHttp:
         breaker = self._breakers[kind]
         wait_s = 0.0 if _insisting.get() else breaker.wait_s()
         if wait_s:
-            raise _Failed(f"not asked: it keeps failing; asked again in {wait_s:.0f} s", worth_retrying=False)
+            detail = f"not asked: it keeps failing; asked again in {wait_s:.0f} s"
+            raise _Failed(detail, worth_retrying=False, unsent=True)
         try:
             yield
         except _Failed as failure:
@@ -289,13 +296,23 @@ def _refuse_constant(name: str) -> Any:
 
 
 class _Failed(Exception):
-    """One try that did not work, described without the URL. `answered`: it was a clear no, not a failing supplier."""
+    """One try that did not work, described without the URL.
+
+    `answered`: it was a clear no, not a failing supplier. `unsent`: nothing has gone out.
+    """
 
     def __init__(
-        self, detail: str, *, worth_retrying: bool = True, wait_s: float = 0.0, answered: bool = False
+        self,
+        detail: str,
+        *,
+        worth_retrying: bool = True,
+        wait_s: float = 0.0,
+        answered: bool = False,
+        unsent: bool = False,
     ) -> None:
         super().__init__(detail)
-        self.detail, self.worth_retrying, self.wait_s, self.answered = detail, worth_retrying, wait_s, answered
+        self.detail, self.worth_retrying, self.wait_s = detail, worth_retrying, wait_s
+        self.answered, self.unsent = answered, unsent
 
     @classmethod
     def status(cls, code: int, retry_after: str | None) -> _Failed:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.breaker import Breaker
-from adapters.http import Kind, Patience, SupplierHttp, past_the_breaker
+from adapters.http import Kind, NotAsked, Patience, SupplierHttp, past_the_breaker
 from core.errors import SupplierUnavailable
 from tests.adapters.misbehaving import Misbehaving, answering
 
@@ -132,7 +132,8 @@ def test_kinds_of_calls_fail_apart(server: Misbehaving) -> None:
     server.behave = FINE
     assert ask(http, Patience(total_s=5, max_bytes=1000, kind=Kind.CATALOGUE)) == "fine"
     assert ask(http, Patience(total_s=5, max_bytes=1000, kind=Kind.COMMAND)) == "fine"
-    assert ask(http).startswith("not asked")
+    with pytest.raises(NotAsked, match="not asked"):
+        http.get("list", ONCE)
 
 
 def test_retries_count_and_end_when_it_opens(server: Misbehaving) -> None:
@@ -141,6 +142,15 @@ def test_retries_count_and_end_when_it_opens(server: Misbehaving) -> None:
     for _ in range(3):
         ask(http, Patience(total_s=5, max_bytes=1000, kind=Kind.STATUS))
     assert len(server.requests) == 5
+
+
+def test_what_was_tried_before_the_breaker_opened_was_asked(server: Misbehaving) -> None:
+    server.behave = FAILING
+    http = SupplierHttp("Acme", server.url, breaker=lambda: Breaker(opens_after=1), sleep=lambda seconds: None)
+    with pytest.raises(SupplierUnavailable) as caught:
+        http.get("list", Patience(total_s=5, max_bytes=1000, kind=Kind.STATUS))
+    assert not isinstance(caught.value, NotAsked)
+    assert len(server.requests) == 1
 
 
 def test_a_clear_no_is_an_answer(server: Misbehaving) -> None:
@@ -197,7 +207,7 @@ def test_four_at_a_time_side_by_side_and_commands_do_not_wait(server: Misbehavin
     assert all(arrived.acquire(timeout=10) for _ in range(4))  # they are not queued behind a lock
     assert http.get("start", Patience(total_s=10, max_bytes=1000, kind=Kind.COMMAND)) == 1
     started = time.monotonic()
-    with pytest.raises(SupplierUnavailable, match="too many calls at once"):
+    with pytest.raises(NotAsked, match="too many calls at once"):
         http.get("list", Patience(total_s=0.2, max_bytes=1000, tries=1))
     assert time.monotonic() - started < 5
     go.set()
