@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import json
 import os
@@ -364,17 +363,29 @@ def quarantine(bootstrap: Any, settings: Any, supplier: str | None, limit: int, 
 @commands.command()
 @click.option("--place", "place_id", help="Only the place that this station belongs to.")
 @click.option("--split", nargs=2, metavar="A B", help="These two stations are not one place; never join them again.")
+@click.option("--join", nargs=2, metavar="A B", help="Take back that these two were split.")
+@click.option("--who", envvar="USER", default="somebody", help="Your name.  [default: of this account]")
 @click.option("--json", "as_json", is_flag=True, help="One document with `places` and `findings`.")
 @with_settings
-def merges(bootstrap: Any, settings: Any, place_id: str | None, split: tuple[str, str] | None, as_json: bool) -> None:
+def merges(
+    bootstrap: Any,
+    settings: Any,
+    place_id: str | None,
+    split: tuple[str, str] | None,
+    join: tuple[str, str] | None,
+    who: str,
+    as_json: bool,
+) -> None:
     """Places that several suppliers describe, why we think so, and suppliers whose points are in a wrong datum."""
     from core.services import merge_report
 
     merging = bootstrap.merging(settings)
     if split is not None:
-        merging.split(*split, who=getpass.getuser())
-        if merging.run_all() is None:
-            click.echo("Noted. The merging that is at work right now will do it with its next run.", err=True)
+        merging.split(*split, who=who)
+    if join is not None and not merging.unsplit(*join):
+        raise click.ClickException(f"{' and '.join(join)} have not been split")
+    if (split or join) and merging.run_all() is None:
+        click.echo("Noted. The merging that is at work right now will do it with its next run.", err=True)
     places, findings = merging.places(place_id), merging.findings()
     if as_json:
         click.echo(json.dumps(merge_report.document(places, findings), ensure_ascii=False, indent=2))

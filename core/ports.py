@@ -560,7 +560,11 @@ class LinkRepository(Protocol):
     def splits(self) -> list[Split]: ...
 
     def split(self, one: str, other: str, who: str, at: datetime) -> bool:
-        """Never to be linked again. False when that was said before."""
+        """Not to be linked again. False when that was said before."""
+        ...
+
+    def unsplit(self, one: str, other: str) -> bool:
+        """Take back a split. False when there was none."""
         ...
 
     def positions(self) -> list[Position]:

@@ -64,6 +64,10 @@ class SqlLinks:
         statement = insert(self.db, splits).on_conflict_do_nothing().returning(splits.c.one)
         return self.db.execute(statement, row).first() is not None
 
+    def unsplit(self, one: str, other: str) -> bool:
+        pair = (splits.c.one == min(one, other), splits.c.other == max(one, other))
+        return self.db.execute(delete(splits).where(*pair)).rowcount > 0
+
     def positions(self) -> list[Position]:
         of = stations.c
         columns = (of.id, of.supplier_id, of.lat, of.lng, of.source_datum, of.global_id)

@@ -195,4 +195,6 @@ def test_merged_places_are_listed_with_their_reasons_and_can_be_split(kilowatch:
     assert "No place" in kilowatch("merges", "--split", one, other)
     kilowatch("import", "urbanev", str(tmp_path / "stations.csv"))
     assert json.loads(kilowatch("merges", "--json")) == {"places": [], "findings": []}
+    assert len(json.loads(kilowatch("merges", "--join", other, one, "--json"))["places"]) == 1
+    assert "have not been split" in kilowatch("merges", "--join", one, other, ok=False)
     assert "no longer listed" in kilowatch("merges", "--split", one, "nowhere", ok=False)

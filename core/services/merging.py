@@ -216,6 +216,11 @@ class MergingService:
                 raise NotFound("no_such_station")
             unit.links.split(one, other, who, self.clock.now())
 
+    def unsplit(self, one: str, other: str) -> bool:
+        """Let the rules decide again about these two. False when nobody had split them."""
+        with self.database.write() as unit:
+            return unit.links.unsplit(one, other)
+
     def places(self, place_id: str | None = None) -> list[MergedPlace]:
         """The merged places, or the one that this place or station belongs to. Raises NotFound."""
         with self.database.read() as unit:

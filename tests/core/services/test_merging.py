@@ -157,6 +157,11 @@ def test_a_split_is_never_undone(world: World, merging: MergingService, by_id: b
     fresh = MergingService(world.services.database, NoChangeStream(), world.clock)
     assert run(fresh).whole
     assert groups(world.services.database) == set()
+    # Only a person does.
+    assert merging.unsplit(pair[0].id, pair[1].id)
+    assert not merging.unsplit(pair[0].id, pair[1].id)
+    assert run(merging).changed == 2
+    assert groups(world.services.database) == {frozenset(one.id for one in pair)}
 
 
 def test_only_stations_that_exist_can_be_split(merging: MergingService) -> None:
