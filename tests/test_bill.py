@@ -111,6 +111,10 @@ class TestVersions:
             "energy": sides("5.00", "5.50"), "price_limit": sides("-1.00", "-1.30"),
         }  # fmt: skip
 
+    def test_a_tariff_of_another_version_keeps_its_own_rules(self, files: Folder) -> None:
+        included = files.bill(tariff(element(component("ENERGY", 0.25, None)), tax_included="YES"), CHARGED)
+        assert included["total"] == sides(None, "5.00")
+
 
 class TestWhatIsBilled:
     def test_the_published_record(self, files: Folder) -> None:

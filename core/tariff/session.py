@@ -124,7 +124,7 @@ def _add(used: list[Used], line: Line, priced: Priced, quantity: Fraction, scale
     reserved = line is Line.RESERVATION
     family = (one for one in reversed(used) if one.scale == scale and (one.line is Line.RESERVATION) is reserved)
     last = next(family, None)
-    if last is not None and last.line is line and last.priced is priced:
+    if last is not None and last.priced is priced:
         last.quantity += quantity
     else:
         used.append(Used(line, priced, quantity, scale))

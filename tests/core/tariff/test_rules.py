@@ -18,8 +18,10 @@ from core.tariff import (
     Part,
     PriceComponent,
     Reservation,
+    Restrictions,
     SessionState,
     Stretch,
+    TariffElement,
     Tax,
     cost,
     flat_tariff,
@@ -244,6 +246,12 @@ class TestSteps:
 class TestFlat:
     """Rule 4: a fee once, the first that holds."""
 
+    def test_in_a_quote(self) -> None:
+        """From 12:30 over the change at 13:00: the fee of the start."""
+        first = TariffElement((PriceComponent(Dimension.FLAT, Decimal(1)),), Restrictions(end=time(13)))
+        second = TariffElement((PriceComponent(Dimension.FLAT, Decimal(2)),))
+        assert quote(tariff(first, second), kwh=Decimal(1), minutes=Decimal(60), at=later(30)).exact == 1
+
     def test_once(self) -> None:
         fee = tariff(element(net("flat", "1"), end=time(13)), element(net("flat", "2")))
         assert cost(fee, [charging(30, 1), charging(30, 1, later(30)), parked(30, later(60))]).net == 1
@@ -288,6 +296,13 @@ class TestTax:
         assert found.lines == {ENERGY: Amount(None, Decimal(3)), TIME: Amount(Decimal(1), Decimal("1.2"))}
         assert (found.net, found.gross) == (None, Decimal("4.2"))
 
+    def test_lines_without_end_still_add_up(self) -> None:
+        """Thirds: 20 min of charging at 1.00 and 20 of parking at 1.00 are 0.333... each, together 0.666..."""
+        found = cost(
+            tariff(element(net("time", "1"), net("parking_time", "1"))), [charging(20), parked(20, later(20))]
+        )
+        assert sum(amount.net or 0 for amount in found.lines.values()) == found.net == Decimal("0.666666666667")
+
     def test_the_total_is_rounded_once(self) -> None:
         found = cost(tariff(element(net("energy", "0.333", 10, step=0), net("flat", "0.003", 10))), [charging(60, 1)])
         # 0.3663 + 0.0033 = 0.3696; lines rounded for themselves would make 0.37 + 0.00.
@@ -319,6 +334,10 @@ class TestLimits:
     def test_a_side_that_is_not_given_follows_the_one_rate(self) -> None:
         one = tariff(element(net("energy", "0.25", 10)), min_price=limit("0.50", None))
         assert cost(one, [charging(10, 1)]).gross == Decimal("0.55")
+
+    def test_without_tax_both_sides_are_one(self) -> None:
+        untaxed = tariff(element(net("energy", "0.25")), max_price=limit("2", None))
+        assert cost(untaxed, [charging(60, 20)]).amount == Amount(Decimal(2), Decimal(2))
 
     def test_with_several_rates_it_is_unknown_only_where_it_matters(self) -> None:
         two = tariff(element(net("flat", "0.1", 20), net("energy", "0.25", 10)), min_price=limit("0.50", None))
