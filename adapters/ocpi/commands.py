@@ -6,17 +6,18 @@ session says that something charges. One token per start: a session that names n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from adapters.checks import Refused
 from adapters.http import COMMAND
 from adapters.ocpi.client import OcpiClient, below
 from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.envelope import UNKNOWN_LOCATION, OcpiRefused, many_of, one_of, stamp
 from adapters.ocpi.holding import LOCATIONS, SESSIONS, Holding, held_object
 from adapters.ocpi.house import House
-from adapters.ocpi.messages import key_of, refs_of, texts_of
+from adapters.ocpi.messages import key_of, objects, refs_of, texts_of
 from adapters.ocpi.partners import Connection
 from adapters.ocpi.reported import START, STOP, Reported
 from adapters.ocpi.sessions import reply_of
@@ -153,14 +154,13 @@ class Commands:
             ids = unit.catalogue.station_ids(self.config.supplier_id, [ref])
             keys = [station.external_id for station in unit.catalogue.stations(ids)]
         for key, location in self.holding.many(LOCATIONS, keys).items():
-            for evse in location.get("evses") or []:
-                for plug, one in refs_of(evse, key, ref.operator_id) if isinstance(evse, Mapping) else ():
-                    if one == ref:
-                        return (
-                            clean(location.get("id"), ID_CHARS),
-                            clean(evse.get("uid"), ID_CHARS),
-                            clean(plug.get("id"), 40),
-                        )
+            for evse in objects(location.get("evses")):
+                with suppress(Refused):  # an EVSE that cannot be read has no guns of ours
+                    for plug, one in refs_of(evse, key, ref.operator_id):
+                        if one == ref:
+                            names = (location.get("id"), evse.get("uid"), plug.get("id"))
+                            location_id, evse_uid, connector_id = (clean(name, ID_CHARS) for name in names)
+                            return location_id, evse_uid, connector_id
         return None
 
     def _held_session(self, start_seq: str) -> dict[str, Any] | None:

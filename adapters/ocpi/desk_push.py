@@ -10,7 +10,7 @@ from adapters.checks import Refused, rejected
 from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.envelope import dumps
 from adapters.ocpi.holding import LOCATIONS, Holding, read_location, tariff_ids_of
-from adapters.ocpi.messages import Source, status_reports
+from adapters.ocpi.messages import Source, objects, status_reports
 from core.ports import SupplierDesk
 from core.station import ConnectorRef, Station
 from core.tariff import Tariff
@@ -40,11 +40,7 @@ class DeskPush:
     def states(self, key: str, thing: Mapping[str, Any], evse_uids: Collection[str]) -> bool:
         """The states of these EVSEs; False when the catalogue knows none of their guns."""
         wanted = {uid.upper() for uid in evse_uids}
-        evses = [
-            evse
-            for evse in thing.get("evses") or []
-            if isinstance(evse, Mapping) and str(evse.get("uid")).upper() in wanted
-        ]
+        evses = [evse for evse in objects(thing.get("evses")) if str(evse.get("uid")).upper() in wanted]
         reports = list(status_reports({**thing, "evses": evses}, key, self.holding.clock.now()))
         return self.desk.statuses(self.config.supplier_id, reports) if reports else True
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.ocpi.envelope import dumps, loads
-from adapters.ocpi.messages import Source, party_of, to_station
+from adapters.ocpi.messages import Source, objects, party_of, to_station
 from adapters.ocpi.pricebook import PriceBook, newest_of
 from adapters.ocpi.tariffs import is_tariff, read_tariff
 from adapters.text import utc
@@ -105,9 +105,7 @@ def read_location(
 
 def tariff_ids_of(location: Mapping[str, Any]) -> Iterator[str]:
     """All tariff ids at the connectors of a location."""
-    for evse in location.get("evses") or []:
-        plugs = evse.get("connectors") if isinstance(evse, Mapping) else None
-        for plug in plugs if isinstance(plugs, list) else []:
-            if isinstance(plug, Mapping):
-                ids = plug.get("tariff_ids") or [plug.get("tariff_id")]
-                yield from (str(one) for one in (ids if isinstance(ids, list) else [ids]) if one)
+    for evse in objects(location.get("evses")):
+        for plug in objects(evse.get("connectors")):
+            ids = plug.get("tariff_ids") or [plug.get("tariff_id")]
+            yield from (str(one) for one in (ids if isinstance(ids, list) else [ids]) if one)

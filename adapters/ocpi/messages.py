@@ -108,7 +108,7 @@ def to_station(
     time_zone = str(named) if is_time_zone(named) else time_zone_at(point.lat, point.lng, country)
     party = party_of(location)
     listed = location.get("evses") or []
-    evses = [evse for evse in listed if not isinstance(evse, Mapping) or evse.get("status") not in _NO_GUN]
+    evses = [one for one in listed if not isinstance(one, Mapping) or clean(one.get("status"), 20) not in _NO_GUN]
     if listed and not evses:
         raise Refused("removed", "every EVSE is removed or planned")
     place = _Place(external_id, party or source.supplier_id, country, time_zone)
@@ -170,10 +170,16 @@ def _sound_guns(
     return list(found.values())
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in what should be a list of them."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def refs_of(evse: Mapping[str, Any], external_id: str, party: str) -> list[tuple[Mapping[str, Any], ConnectorRef]]:
     """The plugs of an EVSE and what we call them. The id is kept as it is printed on the sticker."""
     uid = clean(evse.get("uid"), ID_CHARS)
-    evse_id = str(evse.get("evse_id") or "").strip()[:ID_CHARS] or f"{external_id}:{uid}"
+    printed = "".join(filter(str.isprintable, str(evse.get("evse_id") or ""))).strip()[:ID_CHARS]
+    evse_id = printed or f"{external_id}:{uid}"
     plugs = evse.get("connectors") or []
     if not isinstance(plugs, list) or not all(isinstance(plug, Mapping) for plug in plugs):
         raise Refused("unreadable", "connectors is not a list of objects")
@@ -204,8 +210,8 @@ def _guns(evse: Mapping[str, Any], place: _Place, source: Source, price_of: Pric
 
 def status_reports(location: Mapping[str, Any], external_id: str, at: datetime) -> Iterator[StatusReport]:
     """The state of every gun of a location, as vouched for at `at`."""
-    for evse in location.get("evses") or []:
-        if isinstance(evse, Mapping) and evse.get("status") not in _NO_GUN:
+    for evse in objects(location.get("evses")):
+        if clean(evse.get("status"), 20) not in _NO_GUN:
             try:
                 refs = refs_of(evse, external_id, party_of(location))
             except Refused:

@@ -8,7 +8,7 @@ followed only inside the endpoint it belongs to, everything else is read by offs
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -67,7 +67,7 @@ def all_items(fetch: Fetch, endpoint: str, query: Mapping[str, str]) -> Iterator
         start += len(items)
         link = page.headers.get("Link")
         followed = next_query(link, endpoint)
-        if followed is not None and frozenset({**query, **followed}.items()) not in queries:
+        if followed is not None and _leads_on(followed, start, queries, query):
             asked = {**query, **followed}
             start = _count(followed.get("offset")) or start
             continue
@@ -75,6 +75,14 @@ def all_items(fetch: Fetch, endpoint: str, query: Mapping[str, str]) -> Iterator
             return
         asked = {**query, "offset": str(start), "limit": str(PAGE_ROWS)}
     raise BrokenList(f"more than {MOST_PAGES} pages")
+
+
+def _leads_on(
+    followed: Mapping[str, str], start: int, queries: Collection[frozenset[tuple[str, str]]], query: Mapping[str, str]
+) -> bool:
+    """Whether a link goes to rows we have not had."""
+    offset = _count(followed.get("offset"))
+    return (offset is None or offset >= start) and frozenset({**query, **followed}.items()) not in queries
 
 
 def next_query(link: str | None, endpoint: str) -> dict[str, str] | None:

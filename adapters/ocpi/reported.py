@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.checks import Refused
 from adapters.ocpi.holding import LOCATIONS, Holding
-from adapters.ocpi.messages import key_of, party_of
+from adapters.ocpi.messages import key_of, objects, party_of
 from adapters.ocpi.sessions import gun_of, marks_of, read_record, read_session
 from adapters.ocpi.versions import Party
 from adapters.text import ID_CHARS, clean
@@ -51,7 +51,7 @@ class Reported:
         # 2.1.1 carries the whole location, with the one EVSE that was used.
         place = thing.get("cdr_location") or thing.get("location") or {}
         place = place if isinstance(place, Mapping) else {}
-        evse = next((one for one in place.get("evses") or [] if isinstance(one, Mapping)), {})
+        evse = next(iter(objects(place.get("evses"))), {})
         location_id = clean(thing.get("location_id") or place.get("id"), ID_CHARS)
         evse_uid = clean(thing.get("evse_uid") or place.get("evse_uid") or evse.get("uid"), ID_CHARS)
         connector_id = clean(thing.get("connector_id") or place.get("connector_id"), 40)

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.checks import RAW_CHARS, Refused
 from adapters.ocpi.envelope import dumps
-from adapters.ocpi.messages import refs_of
+from adapters.ocpi.messages import objects, refs_of
 from adapters.text import ID_CHARS, clean, decimal, utc
 from core.charging import ChargeRecord, ChargingState, CommandReply, Outcome, RecordPeriod, SessionUpdate
 from core.station import ConnectorRef
@@ -65,8 +65,8 @@ def gun_of(
     evse_id: str = "",
 ) -> ConnectorRef:
     """The gun a session is at; `location` is what we hold of the place, if we do."""
-    for evse in (location or {}).get("evses") or []:
-        if isinstance(evse, Mapping) and clean(evse.get("uid"), ID_CHARS).upper() == evse_uid.upper():
+    for evse in objects((location or {}).get("evses")):
+        if clean(evse.get("uid"), ID_CHARS).upper() == evse_uid.upper():
             try:
                 refs = refs_of(evse, external_id, party)
             except Refused:

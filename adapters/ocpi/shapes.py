@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapters.ocpi.envelope import INVALID, UNKNOWN_LOCATION
+from adapters.ocpi.messages import objects
 from adapters.text import ID_CHARS, clean, utc
 
 # Without these a push is refused with the reason (2001). Lists are read more kindly: what can be used is used.
@@ -38,6 +39,8 @@ def checked(kind: str, thing: Mapping[str, Any]) -> None:
         raise PushRefused(f"the {kind} lacks {', '.join(missing)}")
     if utc(thing["last_updated"]) is None:
         raise PushRefused(f"last_updated of the {kind} is no time")
+    if not isinstance(thing.get("evses", []), list):
+        raise PushRefused("evses is not a list")
     if kind == "evse":
         if not isinstance(thing["connectors"], list):
             raise PushRefused("connectors is not a list")
@@ -77,8 +80,8 @@ def raised(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
 
 def part(parent: Mapping[str, Any] | None, listed: str, id_name: str, wanted: str) -> dict[str, Any] | None:
     """The EVSE or connector of this id."""
-    for one in (parent or {}).get(listed) or []:
-        if isinstance(one, dict) and clean(one.get(id_name), ID_CHARS).upper() == wanted.upper():
+    for one in objects((parent or {}).get(listed)):
+        if clean(one.get(id_name), ID_CHARS).upper() == wanted.upper():
             return one
     return None
 
@@ -93,7 +96,8 @@ def with_part(
     """The parent with one part replaced, or added at the end, and its own date raised."""
     before = part(parent, listed, id_name, wanted)
     after = change(before)
-    parts = list(parent.get(listed) or [])
+    known = parent.get(listed)
+    parts = list(known) if isinstance(known, list) else []
     if before is None:
         parts.append(after)
     else:
