@@ -204,8 +204,8 @@ class CatalogueRepository(Protocol):
         """How many guns each supplier has."""
         ...
 
-    def knows(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> bool:
-        """Whether any of these guns is in the catalogue."""
+    def known(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> set[ConnectorRef]:
+        """Those of these guns that are in the catalogue."""
         ...
 
     def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:

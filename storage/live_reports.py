@@ -44,10 +44,11 @@ class SqlLiveReports:
         touch(self.db, list(touched), at)
         return sorted(touched)
 
-    def knows(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> bool:
-        here = select(stations.c.id).where(stations.c.removed_at.is_(None)).limit(1)
-        named = chunks(sorted(self._stations_of(supplier_id, refs)))
-        return any(self.db.execute(here.where(stations.c.id.in_(ids))).first() for ids in named)
+    def known(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> set[ConnectorRef]:
+        by_station = self._stations_of(supplier_id, refs)
+        here = select(stations.c.id).where(stations.c.removed_at.is_(None))
+        found = (here.where(stations.c.id.in_(ids)) for ids in chunks(sorted(by_station)))
+        return {ref for one in found for key in self.db.execute(one).scalars() for ref in by_station[key]}
 
     def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
         return sorted(self._stations_of(supplier_id, refs))

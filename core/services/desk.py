@@ -1,6 +1,6 @@
 """The desk where suppliers tell us things unasked: stations, states, prices, sessions and charge records.
 
-Each call is one transaction, and what it changed is announced to every process after the commit. A frozen supplier
+Each call ends with its commit, and what it changed is announced to every process after that. A frozen supplier
 is heard and not believed, except about sessions and records: those are about money that has been spent.
 """
 
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from core.charging import ChargeRecord, SessionUpdate
 from core.ports import ChangeStream, Clock, Database, RecordVerdict, UnitOfWork
 from core.services.gate import MOVED, known_of, sift, sift_prices
+from core.services.together import Together
 from core.services.trust import Known
 from core.station import ConnectorRef, Rejected, Station, StatusReport, station_key
 from core.tariff import Tariff
@@ -32,6 +33,7 @@ class SupplierDeskService:
         self.database, self.stream, self.clock = database, stream, clock
         self._noted: dict[str, datetime] = {}
         self._known: dict[str, tuple[datetime, Known]] = {}
+        self._statuses_together = Together(self._statuses)
 
     def stations(self, supplier_id: str, stations: Sequence[Station], rejected: Sequence[Rejected] = ()) -> None:
         if any(one.supplier_id != supplier_id for one in stations):
@@ -63,15 +65,26 @@ class SupplierDeskService:
             return next(unit.catalogue.stations([station_key(supplier_id, external_id)]), None)
 
     def statuses(self, supplier_id: str, reports: Sequence[StatusReport]) -> bool:
+        return self._statuses_together((supplier_id, reports))
+
+    def _statuses(self, pushes: Sequence[tuple[str, Sequence[StatusReport]]]) -> list[bool]:
+        """Pushes of many callers, in one transaction; suppliers in one order, as every writer locks."""
         at = self.clock.now()
-        touched: list[str] = []
+        told: dict[str, list[StatusReport]] = {}
+        for supplier_id, reports in pushes:
+            told.setdefault(supplier_id, []).extend(reports)
+        touched: dict[str, list[str]] = {}
+        known: dict[str, set[ConnectorRef]] = {}
         with self.database.write() as unit:
-            self._heard(unit, supplier_id, at)
-            if not self._frozen(unit, supplier_id, "states"):
-                touched = unit.catalogue.save_statuses(supplier_id, reports, at)
-            known = bool(touched) or unit.catalogue.knows(supplier_id, [one.ref for one in reports])
-        self._announce(supplier_id, at, touched)
-        return known
+            for supplier_id in sorted(told):
+                self._heard(unit, supplier_id, at)
+                reports = told[supplier_id]
+                frozen = self._frozen(unit, supplier_id, "states")
+                touched[supplier_id] = [] if frozen else unit.catalogue.save_statuses(supplier_id, reports, at)
+                known[supplier_id] = unit.catalogue.known(supplier_id, [one.ref for one in reports])
+        for supplier_id, ids in touched.items():
+            self._announce(supplier_id, at, ids)
+        return [any(one.ref in known[supplier_id] for one in reports) for supplier_id, reports in pushes]
 
     def prices(self, supplier_id: str, prices: Sequence[tuple[ConnectorRef, Tariff]]) -> None:
         at = self.clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -132,6 +133,27 @@ def test_states_of_guns_that_nobody_knows_are_said_to_be_so(desk: SupplierDeskSe
     assert desk.statuses("acme", [unknown, known])
     desk.removed("acme", ["A1"])
     assert not desk.statuses("acme", [known])
+
+
+def test_many_pushes_at_once_are_all_applied_and_answered(desk: SupplierDeskService, clock: SetClock) -> None:
+    suppliers = {name: FakeSupplier(clock, name) for name in ("acme", "other")}
+    refs = []
+    for name, supplier in suppliers.items():
+        built = [supplier.builds(f"{name}{n}", HERE, guns=1) for n in range(10)]
+        desk.stations(name, built)
+        refs += [(name, one.connectors[0].ref) for one in built]
+    refs += [("acme", ConnectorRef("FAKE00001", f"nobody{n}")) for n in range(10)]
+
+    def push(named: tuple[str, ConnectorRef]) -> bool:
+        return desk.statuses(named[0], [StatusReport(named[1], ConnectorStatus.CHARGING, NOW)])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(push, refs)) == [True] * 20 + [False] * 10
+    for name in suppliers:
+        for n in range(10):
+            held = desk.station(name, f"{name}{n}")
+            assert held is not None
+            assert held.connectors[0].status is ConnectorStatus.CHARGING
 
 
 def test_a_frozen_supplier_is_heard_and_not_believed(

@@ -1,0 +1,91 @@
+"""Many callers, one transaction: what comes while a commit is under way is committed together by the next one.
+
+A commit waits for the disk, five milliseconds or so whatever is in it. A thousand pushes a second cannot each have
+one; each still returns only after its own is on the disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+MOST_AT_ONCE = 200
+
+
+class _Ticket(Generic[Asked, Answer]):
+    """One caller. It sleeps until it is answered, or until it is its turn to work for all who wait."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.answers: list[Answer] = []
+        self.error: BaseException | None = None
+        self.is_done = False
+        self.wakes = threading.Event()
+
+
+class Together(Generic[Asked, Answer]):
+    """Calls `work` with everything that waits. It answers each, in their order, or fails for all and changes nothing.
+
+    What fails together is tried one by one, so that nobody pays for another's mistake.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._waiting: list[_Ticket[Asked, Answer]] = []
+        self._at_work = False
+
+    def __call__(self, asked: Asked) -> Answer:
+        ticket: _Ticket[Asked, Answer] = _Ticket(asked)
+        with self._lock:
+            self._waiting.append(ticket)
+            if not self._at_work:
+                self._at_work = True
+                ticket.wakes.set()
+        ticket.wakes.wait()
+        if not ticket.is_done:
+            self._work_for_all()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.answers[0]
+
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def _work_for_all(self) -> None:
+        """Whoever does this is the first of those who wait, and so in the batch itself."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        try:
+            self._each(batch)
+        except BaseException as stop:
+            for ticket in batch:
+                ticket.error = stop
+            raise
+        finally:
+            with self._lock:
+                self._at_work = bool(self._waiting)
+                if self._at_work:
+                    self._waiting[0].wakes.set()
+            for ticket in batch:
+                ticket.is_done = True
+                ticket.wakes.set()
+
+    def _each(self, batch: list[_Ticket[Asked, Answer]]) -> None:
+        try:
+            self._try(batch)
+        except Exception:  # noqa: BLE001 - each gets its own below
+            for ticket in batch:
+                try:
+                    self._try([ticket])
+                except Exception as error:  # noqa: BLE001 - raised where it was asked
+                    ticket.error = error
+
+    def _try(self, batch: list[_Ticket[Asked, Answer]]) -> None:
+        answers = self._work([ticket.asked for ticket in batch])
+        for ticket, answer in zip(batch, answers, strict=True):
+            ticket.answers = [answer]
