@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from adapters.checks import Refused
-from adapters.http import COMMAND
+from adapters.http import COMMAND, NotAsked
 from adapters.ocpi.client import OcpiClient, below
 from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.envelope import UNKNOWN_LOCATION, OcpiRefused, many_of, one_of, stamp
@@ -31,6 +31,7 @@ from core.station import ConnectorRef
 
 LONGEST_NUMBER = 36  # of a token's uid and of an authorisation reference
 _LOOK_BACK = timedelta(minutes=5)  # partners' clocks differ from ours
+NOT_SENT = "NOT_SENT"  # noted of a command that never left us: its number is still free
 _ENDED = frozenset(("COMPLETED", "INVALID"))
 
 
@@ -72,7 +73,7 @@ class Commands:
             try:
                 self._pull_sessions(start_seq)
             except SupplierUnavailable as error:
-                return CommandReply(Outcome.UNKNOWN, detail=str(error))
+                return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
             held = self._held_session(start_seq)
         if held is None:
             return CommandReply(Outcome.REJECTED, "no_such_session")
@@ -105,9 +106,10 @@ class Commands:
         with self.house.database.write() as unit:
             unit.partners.get(self.config.supplier_id)  # held until the end: two starts at once follow each other
             before = unit.commands.latest(command.partner_id, command.command, command.start_seq)
-            if before is None:
-                unit.commands.add(command)
-            return before
+            if before is not None and before.result != NOT_SENT:
+                return before
+            unit.commands.add(command)
+        return None
 
     def _send(self, command: Command, body: dict[str, Any]) -> CommandReply:
         """Silence and nonsense are UNKNOWN: the gun may be live."""
@@ -120,6 +122,9 @@ class Commands:
             answer = one_of(data)
         except OcpiRefused as refusal:
             return self._refused(command, refusal)
+        except NotAsked as error:
+            self._note(command, NOT_SENT, error.detail)
+            return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
         except SupplierUnavailable as error:
             return CommandReply(Outcome.UNKNOWN, detail=error.detail)
         word, detail = clean(answer.get("result"), 40).upper(), texts_of(many_of(answer.get("message")))
@@ -146,7 +151,7 @@ class Commands:
             stem, slash, last = one.url.rstrip("/").rpartition("/")
             if slash and last.lower() == one.module and one.module in ("sessions", "locations", "tokens"):
                 return f"{stem}/commands"
-        raise SupplierUnavailable(self.config.name, "commands", "the partner does not offer them")
+        raise NotAsked(self.config.name, "commands", "the partner does not offer them")
 
     def _place(self, ref: ConnectorRef) -> tuple[str, str, str] | None:
         """Location, EVSE and connector as the partner calls them."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from adapters.checks import Refused, rejected
+from adapters.http import past_the_breaker
 from adapters.ocpi.client import OcpiClient, below
 from adapters.ocpi.commands import Commands
 from adapters.ocpi.config import OcpiConfig
@@ -22,7 +23,7 @@ from adapters.ocpi.reported import Reported
 from adapters.ocpi.sealed import Unreadable
 from adapters.ocpi.versions import inward
 from adapters.text import utc
-from core.charging import ChargeRecord, CommandReply, SessionUpdate
+from core.charging import ChargeRecord, CommandReply, Outcome, SessionUpdate
 from core.errors import SupplierUnavailable
 from core.ports import PartnerState
 from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
@@ -48,7 +49,7 @@ class OcpiSupplier:
         )
         self.config, self.house = config, house
         self.holding = Holding(config.supplier_id, house.database, house.clock)
-        self._book: PriceBook | None = None
+        self._made: dict[str, Tariff] = {}
         self._door: tuple[tuple[str, ...], Any] | None = None
 
     # --- reading --------------------------------------------------------------------------------------------
@@ -56,8 +57,10 @@ class OcpiSupplier:
     def ping(self) -> None:
         """Ask for the versions again, with the token in use."""
         known, client = self._open("ping")
+        one = known.connection
         try:
-            discover(client, known.connection.versions_url, known.connection.version, known.connection.origins)
+            with past_the_breaker():
+                discover(client, one.versions_url, one.version, one.origins)
         except OcpiRefused as refusal:
             raise SupplierUnavailable(self.config.name, "versions", str(refusal)) from None
 
@@ -66,22 +69,29 @@ class OcpiSupplier:
         known, client = self._open(LOCATIONS)
         asked_at = self.house.clock.now()
         yield from self._pull_tariffs(known, client)
-        self._book = self.holding.all_prices(asked_at)
-        for page in self._pull(known, client, LOCATIONS, {}):
-            yield from self._read(page, self._book, asked_at)
+        book = self.holding.all_prices(asked_at)
+        self._made = book.made
+        for page in self._pull(known, client, LOCATIONS, {}, remembers=True):
+            yield from self._read(page, book, asked_at)
 
     def changes(self, since: datetime) -> Iterator[Station | Rejected]:
         """Locations changed since then, by the partner's clock."""
         known, client = self._open(LOCATIONS)
         asked_at = self.house.clock.now()
-        yield from self._pull_tariffs(known, client, {"date_from": stamp(since - OVERLAP)})
-        for page in self._pull(known, client, LOCATIONS, {"date_from": stamp(since - OVERLAP)}):
+        if known.connection.newest_pulled is not None:
+            # A push may have come of a later moment than a change that we were never told of.
+            since = min(since, known.connection.newest_pulled - OVERLAP)
+        self._made = {}
+        yield from self._pull_tariffs(known, client, {"date_from": stamp(since)})
+        for page in self._pull(known, client, LOCATIONS, {"date_from": stamp(since)}, remembers=True):
             things = [one for one in page if not isinstance(one, Rejected)]
-            self._book = self.holding.prices_for([thing for _, thing in things], asked_at)
-            yield from self._read(page, self._book, asked_at)
+            book = self.holding.prices_for([thing for _, thing in things], asked_at)
+            read = list(self._read(page, book, asked_at))
+            self._made |= book.made
+            yield from read
 
     def tariffs(self) -> dict[str, Tariff]:
-        return self._book.made if self._book else {}
+        return self._made
 
     def statuses(self, external_ids: Sequence[str]) -> Iterator[StatusReport | Rejected]:
         """States come with the locations: those changed are pulled, and of the others nothing new is to be said."""
@@ -128,10 +138,10 @@ class OcpiSupplier:
     # --- charging -------------------------------------------------------------------------------------------
 
     def start(self, ref: ConnectorRef, *, start_seq: str, gun_code_rest: str = "") -> CommandReply:
-        return self._commands().start(ref, start_seq)
+        return self._commanded(lambda commands: commands.start(ref, start_seq))
 
     def stop(self, ref: ConnectorRef, *, start_seq: str) -> CommandReply:
-        return self._commands().stop(ref, start_seq)
+        return self._commanded(lambda commands: commands.stop(ref, start_seq))
 
     def session(self, start_seq: str) -> SessionUpdate | None:
         return self._commands().session(start_seq)
@@ -139,6 +149,12 @@ class OcpiSupplier:
     def push_token(self, start_seq: str) -> None:
         """Tell the partner a token before it is used, for those that start nothing for a token they do not hold."""
         self._commands().push_token(start_seq)
+
+    def _commanded(self, command: Callable[[Commands], CommandReply]) -> CommandReply:
+        try:
+            return command(self._commands())
+        except SupplierUnavailable as error:
+            return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
 
     def _commands(self) -> Commands:
         known, client = self._open("commands")
@@ -170,9 +186,12 @@ class OcpiSupplier:
                 yield from (one for one in page if isinstance(one, Rejected))
 
     def _pull(
-        self, known: Known, client: OcpiClient, module: str, query: Mapping[str, str]
+        self, known: Known, client: OcpiClient, module: str, query: Mapping[str, str], *, remembers: bool = False
     ) -> Iterator[list[tuple[str, dict[str, Any]] | Rejected]]:
-        """A list page by page, each object kept and each once; what a newer push says stands against the list."""
+        """A list page by page, each object kept and each once; what a newer push says stands against the list.
+
+        With `remembers` the next delta begins where this one ends, once it has ended.
+        """
         endpoint = known.connection.endpoint(module, "SENDER")
         if not endpoint:
             raise SupplierUnavailable(self.config.name, module, "the partner does not offer it")
@@ -186,7 +205,7 @@ class OcpiSupplier:
             fresh = {key: thing for key, thing in told.items() if str(thing.get("last_updated")) > seen.get(key, "")}
             seen |= {key: str(thing.get("last_updated")) for key, thing in fresh.items()}
             yield [*page, *self.holding.take(module, fresh).items()]
-        if module == LOCATIONS and newest is not None:
+        if remembers and newest is not None:
             self.house.partners.saw(self.config.supplier_id, min(newest, self.house.clock.now()))
 
     def _read(

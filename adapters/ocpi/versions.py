@@ -108,7 +108,7 @@ def token_of(rules: Rules, us: Party, uid: str, issued_at: str) -> dict[str, Any
         "whitelist": "NEVER",  # each start is ours to allow
         "last_updated": issued_at,
     }
-    contract = f"{us.country_code}-{us.party_id}-C{'0' * 8}"
     if not rules.has_roles:
-        return token | {"auth_id": contract}
+        return token | {"auth_id": uid}  # by which sessions and records name it
+    contract = f"{us.country_code}-{us.party_id}-C{'0' * 8}"
     return token | {"country_code": us.country_code, "party_id": us.party_id, "contract_id": contract}

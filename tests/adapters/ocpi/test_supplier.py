@@ -218,6 +218,28 @@ def test_changes_since(ours: OurSide, cpo: ScriptedCpo, supplier: OcpiSupplier) 
     assert [one.external_id for one in supplier.changes(NOON - timedelta(hours=2))] == ["BEBEC:NEW"]
 
 
+def test_changes_bring_the_tariffs_of_all_their_pages(cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:
+    cpo.lists["tariffs"] = [tariff("A", 0.40), tariff("B", 0.50)]
+    cpo.lists["locations"] = [
+        location(name, evses=[evse(name, connectors=[connector(tariff_ids=[name])])]) for name in ("A", "B")
+    ]
+    cpo.most_rows = 1
+    found = [one for one in supplier.changes(NOON - timedelta(hours=2)) if isinstance(one, Station)]
+    assert {one.connectors[0].tariff_id for one in found} == set(supplier.tariffs())
+    assert len(supplier.tariffs()) == 2
+
+
+def test_a_push_does_not_hide_a_change_we_were_never_told(
+    ours: OurSide, cpo: ScriptedCpo, supplier: OcpiSupplier
+) -> None:
+    cpo.lists["locations"] = [location("A"), location("B")]
+    load(ours, supplier)
+    cpo.lists["locations"][1] = changed(location("B"), name="Unsaid", last_updated=stamp(-50))
+    states(supplier, "BEBEC:B")  # a pull of states says nothing of names
+    # The newest change in the catalogue is a push of a later moment.
+    assert [getattr(one, "name", "") for one in supplier.changes(NOON)] == ["Place A", "Unsaid"]
+
+
 def test_one_station(cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:
     cpo.lists["locations"] = [location("A")]
     for cpo.wraps in (False, True):
@@ -253,6 +275,24 @@ def test_records(ours: OurSide, cpo: ScriptedCpo, supplier: OcpiSupplier) -> Non
 
 
 # --- charging -------------------------------------------------------------------------------------------------
+
+
+def test_a_start_that_never_left_us_is_free_to_be_tried_again(
+    ours: OurSide, cpo: ScriptedCpo, loaded: OcpiSupplier
+) -> None:
+    cpo.endpoints_elsewhere = {"commands": "http://127.0.0.1:1/commands"}
+    reply = ours.registered(cpo).start(GUN, start_seq="SEQ-1")
+    assert (reply.outcome, reply.reason) == (Outcome.UNKNOWN, "not_sent")
+    cpo.endpoints_elsewhere = {}
+    assert ours.registered(cpo).start(GUN, start_seq="SEQ-1").outcome is Outcome.ACCEPTED
+    assert len(cpo.posted) == 1
+
+
+def test_nobody_registered_is_asked(ours: OurSide) -> None:
+    reply = ours.supplier.start(GUN, start_seq="SEQ-1")
+    assert (reply.outcome, reply.reason) == (Outcome.UNKNOWN, "not_sent")
+    with pytest.raises(SupplierUnavailable, match="not registered"):
+        ours.supplier.ping()
 
 
 @pytest.fixture
