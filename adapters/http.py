@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import re
 import threading
 import time
@@ -17,18 +16,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import requests
-import urllib3
 
 from adapters.addresses import LookUp, Resolver, UrlRefused, look_up, meant_by, origin_of, vet_url
 from adapters.breaker import Breaker
+from adapters.failures import Failed, translated
 from adapters.sockets import CONNECT_S, Adapter, exchange
 from core.errors import SupplierUnavailable
 
@@ -48,7 +45,6 @@ __all__ = [
     "vet_url",
 ]
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 _CHUNK_BYTES = 64 * 1024
 # Calls to one supplier at a time, so that a slow one does not take the threads of the others. Commands have as many
 # again: somebody stands at a gun and must not wait behind a catalogue.
@@ -193,7 +189,7 @@ class SupplierHttp:
             try:
                 with self._place(patience.kind, deadline), self._watched(patience.kind):
                     return read(self._exchange(method, url, deadline, patience.max_bytes, **given))
-            except _Failed as failure:
+            except Failed as failure:
                 pause_s = failure.pause_s(attempt)
                 left_s = deadline - time.monotonic()
                 if not failure.worth_retrying or attempt == patience.tries or pause_s >= left_s:
@@ -208,7 +204,7 @@ class SupplierHttp:
         """One of the few places for calls to this supplier."""
         places = self._places[kind]
         if not places.acquire(timeout=max(deadline - time.monotonic(), 0)):
-            raise _Failed("too many calls at once", worth_retrying=False, unsent=True)
+            raise Failed("too many calls at once", worth_retrying=False, unsent=True)
         try:
             yield
         finally:
@@ -221,10 +217,10 @@ class SupplierHttp:
         wait_s = 0.0 if _insisting.get() else breaker.wait_s()
         if wait_s:
             detail = f"not asked: it keeps failing; asked again in {wait_s:.0f} s"
-            raise _Failed(detail, worth_retrying=False, unsent=True)
+            raise Failed(detail, worth_retrying=False, unsent=True)
         try:
             yield
-        except _Failed as failure:
+        except Failed as failure:
             if failure.answered:
                 breaker.succeeded()
             elif breaker.failed():
@@ -246,7 +242,7 @@ class SupplierHttp:
         body: Callable[[], bytes] | None = None,
         any_status: bool = False,
     ) -> Reply:
-        with _translated(), exchange(deadline, self._resolver):
+        with translated(), exchange(deadline, self._resolver):
             left_s = max(deadline - time.monotonic(), 0.001)
             with self._http.request(
                 method,
@@ -258,7 +254,7 @@ class SupplierHttp:
                 allow_redirects=False,
                 timeout=(min(self._connect_s, left_s), left_s),
             ) as reply:
-                failure = _Failed.status(reply.status_code, reply.headers.get("Retry-After"))
+                failure = Failed.status(reply.status_code, reply.headers.get("Retry-After"))
                 if reply.status_code != requests.codes.ok and (failure.worth_retrying or not any_status):
                     raise failure
                 return Reply(reply.status_code, reply.headers, _read_bounded(reply, max_bytes))
@@ -280,7 +276,7 @@ def _read_bounded(reply: requests.Response, max_bytes: int) -> bytes:
     while chunk := reply.raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > max_bytes:
-            raise _Failed(f"the answer is longer than {max_bytes} bytes", worth_retrying=False)
+            raise Failed(f"the answer is longer than {max_bytes} bytes", worth_retrying=False)
     return bytes(body)
 
 
@@ -288,68 +284,8 @@ def _parse(reply: Reply) -> Any:
     try:
         return json.loads(reply.body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise _Failed("the answer is not JSON", worth_retrying=False) from None
+        raise Failed("the answer is not JSON", worth_retrying=False) from None
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
-
-
-class _Failed(Exception):
-    """One try that did not work, described without the URL.
-
-    `answered`: it was a clear no, not a failing supplier. `unsent`: nothing has gone out.
-    """
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        worth_retrying: bool = True,
-        wait_s: float = 0.0,
-        answered: bool = False,
-        unsent: bool = False,
-    ) -> None:
-        super().__init__(detail)
-        self.detail, self.worth_retrying, self.wait_s = detail, worth_retrying, wait_s
-        self.answered, self.unsent = answered, unsent
-
-    @classmethod
-    def status(cls, code: int, retry_after: str | None) -> _Failed:
-        busy = code in {408, 429} or code >= 500
-        return cls(f"HTTP {code}", worth_retrying=busy, wait_s=_seconds(retry_after), answered=not busy)
-
-    def pause_s(self, attempt: int) -> float:
-        """Full jitter, so that many callers do not come back together; at least what Retry-After asks."""
-        jitter = random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt))
-        return self.wait_s + jitter if self.wait_s else jitter
-
-
-def _seconds(retry_after: str | None) -> float:
-    """Retry-After is a number of seconds or a date (RFC 9110, 10.2.3)."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max((when - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except UrlRefused as refusal:
-        raise _Failed(str(refusal), worth_retrying=False) from None
-    except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        raise _Failed("no answer in time") from None
-    except requests.exceptions.SSLError:
-        raise _Failed("the TLS handshake failed", worth_retrying=False) from None
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-        raise _Failed("the address cannot be called", worth_retrying=False) from None
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        late = "timed out" in str(error).lower()
-        raise _Failed("no answer in time" if late else f"connection failed ({type(error).__name__})") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 from redis import Redis
@@ -30,6 +31,7 @@ class RqQueue:
                 timeout=TIMEOUTS_S[job],
                 result_ttl=0,
                 failure_ttl=24 * 3600,
+                job_id=_job_id(job, ids),
                 description=job,  # RQ logs and stores the description: no arguments in it
             )
         except (RedisError, OSError) as error:
@@ -39,6 +41,11 @@ class RqQueue:
 
     def ping(self) -> None:
         self.redis.ping()
+
+
+def _job_id(job: str, ids: tuple[str, ...]) -> str | None:
+    """A pull of one supplier rung for at one moment is one job, however often. None: RQ makes an id up."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join((job, *ids))) if ids else None
 
 
 class SilentQueue:

@@ -38,6 +38,17 @@ def test_what_is_stored_is_json_with_ids_and_no_description(redis_server: RedisS
     assert json.loads(_unpacked(stored[b"data"]))[2] == ["sandbox", "1700000000"]
 
 
+def test_the_same_ring_is_the_same_job(redis_server: RedisServer) -> None:
+    queue = RqQueue(redis_server.client)
+    for ids in (("sandbox", "1700000000"), ("sandbox", "1700000000"), ("sandbox", "1700000060"), ("höhe 7", "1")):
+        assert queue.enqueue("pull_statuses", *ids)
+    assert set(queue.queue.job_ids) == {
+        "pull_statuses-sandbox-1700000000",
+        "pull_statuses-sandbox-1700000060",
+        "pull_statuses-h_he_7-1",
+    }
+
+
 def _unpacked(data: bytes) -> bytes:
     import zlib
 
