@@ -44,6 +44,8 @@ _RESULTS = {
 def reply_of(word: str, detail: str, *, is_final: bool) -> CommandReply:
     """What a word of the partner's means. One we do not know, and none at all, is UNKNOWN."""
     reply = (_RESULTS if is_final else _RESPONSES).get(word, CommandReply(Outcome.UNKNOWN))
+    if reply.outcome is Outcome.UNKNOWN and word in _RESULTS:
+        reply = _RESULTS[word]  # a partner that knows at once says it at once; 2.1.1 has one set of words for both
     return replace(reply, detail=detail or ("" if reply.outcome is Outcome.ACCEPTED else word))
 
 

@@ -333,6 +333,8 @@ def test_the_same_number_starts_once(cpo: ScriptedCpo, loaded: OcpiSupplier) -> 
     [
         ({"result": "REJECTED"}, Outcome.REJECTED, "other"),
         ({"result": "NOT_SUPPORTED"}, Outcome.REJECTED, "other"),
+        ({"result": "EVSE_OCCUPIED"}, Outcome.REJECTED, "gun_busy"),
+        ({"result": "TIMEOUT"}, Outcome.UNKNOWN, ""),
         ({"result": "SOMETHING_NEW"}, Outcome.UNKNOWN, ""),
         ({}, Outcome.UNKNOWN, ""),
         (None, Outcome.UNKNOWN, ""),
