@@ -211,6 +211,18 @@ def _suppliers(env: Mapping[str, str], port: int, problems: list[str]) -> tuple[
         return ()
 
 
+def start_process() -> Settings:
+    """The settings of a process, with its logs set up. What is wrong with them is said, a line each; exit 2."""
+    try:
+        settings = settings_from_env()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(f"kilowatch: {problem}", file=sys.stderr)  # noqa: T201 - there are no logs yet
+        sys.exit(2)
+    set_up_logging(settings)
+    return settings
+
+
 def set_up_logging(settings: Settings) -> None:
     logs.set_up(settings.log_level, settings.secrets)
 

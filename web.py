@@ -71,8 +71,7 @@ def application() -> Flask:
     """The application of this process, from the environment. gunicorn calls it in its worker."""
     import bootstrap
 
-    settings = bootstrap.settings_from_env()
-    bootstrap.set_up_logging(settings)
+    settings = bootstrap.start_process()
     services = bootstrap.build_services(settings, follow=True)
     app = create_app(
         services,
@@ -119,7 +118,7 @@ def main() -> None:
 
     import bootstrap
 
-    settings = bootstrap.settings_from_env()
+    settings = bootstrap.start_process()
     options = {
         "bind": f"{settings.bind}:{settings.port}",
         "worker_class": "gthread",

@@ -110,8 +110,7 @@ def _wait_for_suppliers(services: Services, stop: threading.Event) -> None:
 def main() -> None:
     import bootstrap
 
-    settings = bootstrap.settings_from_env()
-    bootstrap.set_up_logging(settings)
+    settings = bootstrap.start_process()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

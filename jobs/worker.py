@@ -50,8 +50,7 @@ def _wait_for(redis: Redis) -> None:
 def main() -> None:
     import bootstrap
 
-    settings = bootstrap.settings_from_env()
-    bootstrap.set_up_logging(settings)
+    settings = bootstrap.start_process()
     context.use(bootstrap.build_services(settings))
     work(bootstrap.blocking_redis(settings))
 

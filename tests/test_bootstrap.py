@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,18 @@ def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["a-long-folder-name"] * 8)
     settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(deep)})
     assert len(str(settings.redis_socket).encode()) < 100
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module", ["web", "jobs.clock", "jobs.worker"])
+def test_a_process_with_wrong_settings_says_so_and_ends(module: str, tmp_path: Path) -> None:
+    env = {**os.environ, "PORT": "eighty", "TELEGRAM_MODE": "smoke", "KILOWATCH_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(
+        command, cwd=bootstrap.ROOT, env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert [line.split()[1] for line in done.stderr.splitlines()] == ["PORT", "TELEGRAM_MODE"]
 
 
 # --- the suppliers file -------------------------------------------------------------------------------------
