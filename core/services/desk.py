@@ -22,6 +22,7 @@ from core.tariff import Tariff
 # That a supplier speaks is written down this often, not with each of a thousand pushes a second.
 NOTED_EVERY = timedelta(seconds=30)
 KNOWN_FOR = timedelta(minutes=10)
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class SupplierDeskService:
             self._heard(unit, supplier_id, at)
             unit.catalogue.quarantine(supplier_id, rejected, at)
             if not self._frozen(unit, supplier_id, "stations"):
-                newest = _not_overtaken(unit, stations)
+                newest = _not_overtaken(unit, stations, at)
                 sifted = sift(unit, self._known_of(unit, supplier_id, at), newest, {}, at)
                 touched = unit.catalogue.save_stations(sifted.stations, at).touched
                 unit.catalogue.settle(supplier_id, MOVED, sifted.settled)
@@ -141,16 +142,17 @@ class SupplierDeskService:
         self.stream.publish(touched)
 
 
-def _not_overtaken(unit: UnitOfWork, stations: Sequence[Station]) -> list[Station]:
+def _not_overtaken(unit: UnitOfWork, stations: Sequence[Station], at: datetime) -> list[Station]:
     """Pushes overtake each other and delta pulls: what the supplier has changed since is not changed back."""
     held = unit.catalogue.held([one.id for one in stations])
-    return [one for one in stations if not _older(one, held.get(one.id))]
+    return [one for one in stations if not _older(one, held.get(one.id), at)]
 
 
-def _older(told: Station, held: Station | None) -> bool:
+def _older(told: Station, held: Station | None, at: datetime) -> bool:
     if held is None or held.updated_at is None or told.updated_at is None:
         return False
-    return told.updated_at < held.updated_at
+    # A date in the future is a mistake, and must not make the station deaf until that day.
+    return told.updated_at < held.updated_at <= at + CLOCKS_DIFFER_BY
 
 
 def _conflicting(record: ChargeRecord) -> Rejected:

@@ -96,6 +96,13 @@ def test_a_push_that_was_overtaken_is_dropped(desk: SupplierDeskService, station
     assert desk.station("acme", "A1") == newer
 
 
+def test_a_date_in_the_future_does_not_make_a_station_deaf(desk: SupplierDeskService, station: Station) -> None:
+    desk.stations("acme", [replace(station, updated_at=NOW + timedelta(days=900))])
+    corrected = replace(station, name="Corrected", updated_at=NOW)
+    desk.stations("acme", [corrected])
+    assert desk.station("acme", "A1") == corrected
+
+
 def test_nobody_tells_the_stations_of_another(desk: SupplierDeskService, station: Station) -> None:
     with pytest.raises(ValueError, match="its own"):
         desk.stations("other", [station])
