@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,13 @@ class Caller:
 
 @pytest.fixture
 def ours(sqlite_url: str) -> Iterator[OurSide]:
-    database = SqlDatabase(open_engine(sqlite_url))
+    with our_side(sqlite_url) as one:
+        yield one
+
+
+@contextmanager
+def our_side(database_url: str) -> Iterator[OurSide]:
+    database = SqlDatabase(open_engine(database_url))
     clock = SetClock(NOON)
     desk = SupplierDeskService(database, NoChangeStream(), clock)
     partners = Partners(database, Sealer(SECRET), clock)
