@@ -112,7 +112,7 @@ def observe(app: Flask, registry: CollectorRegistry) -> None:
         method = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
         requests.labels(route, method, answer.status_code).inc()
         seconds.labels(route).observe(took_s)
-        answer.headers["X-Request-Id"] = g.request_id
+        answer.headers.setdefault("X-Request-Id", g.request_id)  # a partner's own id goes back to it
         log.info(
             "request",
             extra={

@@ -34,6 +34,27 @@ def test_no_token_stands_in_the_database(ours: OurSide, cpo: ScriptedCpo) -> Non
     assert not [one for one in secrets if one in stored]
 
 
+def test_no_token_stands_in_a_log(ours: OurSide, cpo: ScriptedCpo, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with pytest.raises(HandshakeFailed):
+        ours.handshake.register(cpo.versions_url, "a-guess-that-is-secret")
+    ours.handshake.register(cpo.versions_url, TOKEN_A)
+    secrets = [TOKEN_A, "a-guess-that-is-secret", cpo.partner_credentials["token"], *cpo.tokens]
+    ours.handshake.rotate()
+    secrets += [cpo.partner_credentials["token"], *cpo.tokens]
+    caller = Caller(ours.web.test_client(), token=cpo.partner_credentials["token"])
+    with ours.database.engine.begin() as db:
+        db.exec_driver_sql("DROP TABLE partner_objects")
+    caller("PUT", "locations/BE/BEC/A", location("A"), code=3000, status=500)
+    cpo.silent = True
+    with pytest.raises(SupplierUnavailable) as failure:
+        ours.supplier.ping()
+    told = caplog.text + str(failure.value) + repr(failure.value)
+    assert "an OCPI call failed" in told
+    forms = [form for one in secrets for form in (one, header(one, encoded=True).split()[1])]
+    assert not [form for form in forms if form in told]
+
+
 def test_our_token_before_the_partner_answered_opens_versions_alone(ours: OurSide, cpo: ScriptedCpo) -> None:
     tried = []
 
