@@ -15,9 +15,12 @@ from adapters.sandbox import city
 from adapters.sandbox.books import Books
 from adapters.sandbox.charging import Charging, Ticker
 from adapters.sandbox.faults import ChargingFaults
+from adapters.sandbox.ocpi_customer import PREFIX as OCPI_PREFIX
+from adapters.sandbox.ocpi_customer import OcpiCourier, Registration
 from adapters.sandbox.operator import Operator
-from adapters.sandbox.pushes import Pushes
-from adapters.sandbox.server import create_app
+from adapters.sandbox.pushes import CecCourier
+from adapters.sandbox.queue import PushQueue, Queues
+from adapters.sandbox.server import Sandbox, create_app
 from core.clock import SystemClock
 
 # One process, because the levers and tokens live in its memory. Silent requests each hold a thread.
@@ -48,11 +51,14 @@ class SandboxServer(BaseApplication):  # type: ignore[misc]
         """In the worker, so that its threads live where the requests are answered."""
         books, faults = Books(self._data_dir / "books.sqlite"), ChargingFaults()
         operator = Operator(city.build(self._seed), books, SystemClock().now)
-        pushes = Pushes(books, faults, self._push_to)
-        charging = Charging(operator, faults, pushes)
-        pushes.start()
+        cec, registration = CecCourier(self._push_to), Registration(operator)
+        ocpi = OcpiCourier(operator, registration)
+        queues = Queues(PushQueue(cec, books, faults), PushQueue(ocpi, books, faults), OCPI_PREFIX)
+        charging = Charging(operator, faults, queues)
+        queues.cec.start()
+        queues.ocpi.start()
         Ticker(charging.tick, _TICK_S).start()
-        return create_app(operator, charging, pushes)
+        return create_app(Sandbox(operator, charging, cec, registration, ocpi, queues))
 
 
 def main() -> None:

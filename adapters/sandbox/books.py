@@ -68,6 +68,9 @@ CREATE TABLE IF NOT EXISTS pushes (
     outcome TEXT NOT NULL,
     answer TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS ocpi (
+    kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
+) STRICT;
 CREATE TABLE IF NOT EXISTS booked (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), until TEXT NOT NULL) STRICT;
 """
 _CENT = Decimal("0.01")
@@ -159,6 +162,27 @@ class Books:
                 "INSERT INTO pushes (at, interface, message, outcome, answer) VALUES (?, ?, ?, ?, ?)",
                 (_text(at), interface, message, outcome, answer),
             )
+
+    # --- what the OCPI face keeps: its customer, the customer's tokens and starts, bills sent ----------------
+
+    def keep(self, kind: str, id_: str, document: Mapping[str, Any], at: datetime) -> None:
+        with self._lock:
+            row = (kind, id_, at.astimezone(UTC).isoformat(), json_text.write(document))
+            self._db.execute("INSERT OR REPLACE INTO ocpi VALUES (?, ?, ?, ?)", row)
+
+    def kept(self, kind: str, id_: str) -> dict[str, Any] | None:
+        with self._lock:
+            row = self._db.execute("SELECT document FROM ocpi WHERE kind = ? AND id = ?", (kind, id_)).fetchone()
+        return json_text.read(row[0]) if row else None
+
+    def all_kept(self, kind: str) -> list[tuple[str, datetime, dict[str, Any]]]:
+        with self._lock:
+            rows = self._db.execute("SELECT id, at, document FROM ocpi WHERE kind = ? ORDER BY at, id", (kind,))
+            return [(id_, datetime.fromisoformat(at), json_text.read(document)) for id_, at, document in rows]
+
+    def drop(self, kind: str, id_: str) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM ocpi WHERE kind = ? AND id = ?", (kind, id_))
 
     def close(self) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ POST /control/cars   {"kwh"?, "power_kw"?}                                    wh
 POST /control/pushes {"url"?, "every_s"?, "retry_s"?}                         where to, how often the live state
 POST /control/check  {"day": yyyy-MM-dd}                                      push the daily check now
 POST /control/dialect {"name"}                                                speak as another partner does
+POST /control/customer {}                                                     forget who registered over OCPI
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from adapters.sandbox.charging import Charging
 from adapters.sandbox.faults import ChargingFault
 from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.operator import Fault, Operator
-from adapters.sandbox.pushes import Pushes
+from adapters.sandbox.pushes import CecCourier
+from adapters.sandbox.queue import Queues
 
 _DEFAULT_HOLD_S = 600.0
 _DEFAULT_FAULT_S = 30.0
@@ -43,8 +45,10 @@ class Levers:
 
     operator: Operator
     charging: Charging
-    pushes: Pushes
+    cec: CecCourier
+    queues: Queues
     forget_tokens: Callable[[], None]
+    forget_customer: Callable[[], None]
     speak: Callable[[str], None]
 
 
@@ -137,9 +141,10 @@ def _pushes(levers: Levers, wish: Wish) -> None:
         url = str(wish["url"])
         if url and not (ip_address(urlsplit(url).hostname or "0.0.0.0").is_loopback):  # noqa: S104
             raise ValueError("the sandbox pushes to this machine only")
-        levers.pushes.url = url.rstrip("/")
+        levers.cec.url = url.rstrip("/")
     levers.charging.habits.push_every_s = float(_number(wish.get("every_s", levers.charging.habits.push_every_s)))
-    levers.pushes.retry_every_s = float(_number(wish.get("retry_s", levers.pushes.retry_every_s)))
+    for queue in (levers.queues.cec, levers.queues.ocpi):
+        queue.retry_every_s = float(_number(wish.get("retry_s", queue.retry_every_s)))
 
 
 def _check(levers: Levers, wish: Wish) -> None:
@@ -148,6 +153,10 @@ def _check(levers: Levers, wish: Wish) -> None:
 
 def _tokens(levers: Levers, wish: Wish) -> None:
     levers.forget_tokens()
+
+
+def _customer(levers: Levers, wish: Wish) -> None:
+    levers.forget_customer()
 
 
 def _dialect(levers: Levers, wish: Wish) -> None:
@@ -172,4 +181,5 @@ _LEVERS: Mapping[str, Callable[[Levers, Wish], None]] = {
     "pushes": _pushes,
     "check": _check,
     "dialect": _dialect,
+    "customer": _customer,
 }

@@ -15,3 +15,6 @@ CALLBACK_OPERATOR_SECRET = "sandbox-push-operator-secret"  # noqa: S105
 CALLBACK_DATA_SECRET = "sandbox-push-aes"  # noqa: S105
 CALLBACK_DATA_SECRET_IV = "sandbox-push--iv"  # noqa: S105
 CALLBACK_SIG_SECRET = "sandbox-push-sig"  # noqa: S105
+
+# For registering with the sandbox's OCPI side; dead while somebody is registered.
+OCPI_TOKEN_A = "sandbox-only-token-a"  # noqa: S105

@@ -99,6 +99,12 @@ class Life:
         day = self._day(begin, gun_id)
         return day.states[bisect_right(day.begins, (at - begin).total_seconds()) - 1]
 
+    def state_since(self, gun_id: str, at: datetime) -> datetime:
+        """When the state of this moment began, as far as this day goes back."""
+        begin = _day_begin(at)
+        day = self._day(begin, gun_id)
+        return begin + timedelta(seconds=day.begins[bisect_right(day.begins, (at - begin).total_seconds()) - 1])
+
     def sessions(self, after: datetime, until: datetime) -> Iterator[Session]:
         """The charges that ended within (after, until]."""
         begin = _day_begin(after)

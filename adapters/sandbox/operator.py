@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -35,6 +35,7 @@ class Fault(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Override:
     state: GunState
+    since: datetime
     until: datetime | None  # None: until further notice
 
     def holds(self, at: datetime) -> bool:
@@ -81,18 +82,35 @@ class Operator:
         self._overrides: dict[str, _Override] = {}
         self._factors: dict[str, Decimal] = {}
         self._set_prices: dict[str, DayPrices] = {}
+        self._priced_at: dict[str, datetime] = {}
 
     def now(self) -> datetime:
         return self.clock.now()
 
     def state(self, gun_id: str) -> GunState:
         at = self.now()
+        held = self._held(gun_id, at)
+        return held.state if held else self._life.state(gun_id, at)
+
+    def state_since(self, gun_id: str) -> datetime:
+        """When the gun's state changed last; also when somebody let go of it."""
+        at = self.now()
+        held = self._held(gun_id, at)
+        if held:
+            return held.since
+        ended = [one.until for one in (self._overrides.get(gun_id), self._customers.get(gun_id)) if one and one.until]
+        return max([self._life.state_since(gun_id, at), *(until for until in ended if until <= at)])
+
+    def _held(self, gun_id: str, at: datetime) -> _Override | None:
+        """What holds the gun, if anything: a lever that breaks it, a customer of ours, another lever."""
         override, customer = self._overrides.get(gun_id), self._customers.get(gun_id)
-        if override and override.holds(at) and (override.state.status in _OUT_OF_ORDER or not customer):
-            return override.state
-        if customer and customer.holds(at):
-            return customer.state
-        return override.state if override and override.holds(at) else self._life.state(gun_id, at)
+        if override and not override.holds(at):
+            override = None
+        if customer and not customer.holds(at):
+            customer = None
+        if override and (override.state.status in _OUT_OF_ORDER or not customer):
+            return override
+        return customer
 
     def is_broken(self, gun_id: str) -> bool:
         """Whether somebody has pulled the lever; chance does not break a gun that a customer uses."""
@@ -102,12 +120,16 @@ class Operator:
     def occupy(self, gun_id: str, state: GunState, until: datetime | None) -> None:
         """A customer's car is at the gun. Raises KeyError for no such gun."""
         _ = self.city.gun_of[gun_id]
-        self._customers[gun_id] = _Override(state, until)
+        self._customers[gun_id] = _Override(state, self.now(), until)
 
     def prices(self, place: Place, gun: Gun) -> DayPrices:
         prices = self._set_prices.get(place.id) or place.prices(gun)
         factor = self._factors.get(place.id)
         return tuple(period.times(factor) for period in prices) if factor is not None else prices
+
+    def priced_at(self, station_id: str) -> datetime:
+        """When somebody changed the station's prices last."""
+        return self._priced_at.get(station_id, datetime.min.replace(tzinfo=UTC))
 
     def keep_books(self) -> None:
         """Book the charges that ended since last time; called on the way of every request, works once a minute.
@@ -143,24 +165,27 @@ class Operator:
         if state is None:
             self._overrides.pop(gun_id, None)
         else:
-            self._overrides[gun_id] = _Override(state, self.now() + timedelta(seconds=seconds))
+            self._overrides[gun_id] = _Override(state, self.now(), self.now() + timedelta(seconds=seconds))
         self._note("state", f"{gun_id} {f'{state.status.name} {state.bay.name}' if state else 'free to change'}")
 
     def multiply_price(self, station_id: str, factor: Decimal) -> None:
         _ = self.city.place_of[station_id]
         self._factors[station_id] = factor
+        self._priced_at[station_id] = self._real_now()
         self._note("price", f"{station_id} x {factor}")
 
     def set_price(self, station_id: str, energy: Decimal, service: Decimal) -> None:
         """One price at all hours, for all guns of a station."""
         _ = self.city.place_of[station_id]
         self._set_prices[station_id] = flat_prices(energy, service)
+        self._priced_at[station_id] = self._real_now()
         self._note("price", f"{station_id} = {energy} + {service}")
 
     def reset_price(self, station_id: str) -> None:
         _ = self.city.place_of[station_id]
         self._set_prices.pop(station_id, None)
         self._factors.pop(station_id, None)
+        self._priced_at[station_id] = self._real_now()
         self._note("price", f"{station_id} as usual")
 
     def _note(self, what: str, detail: str) -> None:

@@ -6,6 +6,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,8 +19,11 @@ from adapters.sandbox import control, keys
 from adapters.sandbox.charging import Charging
 from adapters.sandbox.city import Gun, Pile, Place
 from adapters.sandbox.commands import Commands
+from adapters.sandbox.ocpi_customer import OcpiCourier, Registration
+from adapters.sandbox.ocpi_server import OcpiFace
 from adapters.sandbox.operator import Fault, Operator
-from adapters.sandbox.pushes import Pushes
+from adapters.sandbox.pushes import CecCourier
+from adapters.sandbox.queue import Queues
 from adapters.sandbox.refusals import BadParameters, NoAnswer
 from adapters.sandbox.tongues import CEC_2016, TONGUES
 
@@ -33,7 +37,20 @@ _LONGEST_SILENCE_S = 60.0
 Message = Mapping[str, Any]
 
 
-def create_app(operator: Operator, charging: Charging, pushes: Pushes) -> Flask:
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """Everything behind the server."""
+
+    operator: Operator
+    charging: Charging
+    cec: CecCourier
+    registration: Registration
+    ocpi: OcpiCourier
+    queues: Queues
+
+
+def create_app(sandbox: Sandbox) -> Flask:
+    operator, charging = sandbox.operator, sandbox.charging
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     tokens = Tokens(lambda: datetime.now(UTC))
@@ -46,10 +63,20 @@ def create_app(operator: Operator, charging: Charging, pushes: Pushes) -> Flask:
 
     def speak(name: str) -> None:
         interfaces.tongue = TONGUES[name]
-        pushes.speak(TONGUES[name])
+        sandbox.cec.speak(TONGUES[name])
 
     app.register_blueprint(interfaces.blueprint())
-    levers = control.Levers(operator, charging, pushes, forget_tokens=tokens.forget, speak=speak)
+    face = OcpiFace(operator, charging, sandbox.registration, sandbox.ocpi, sandbox.queues.ocpi.send)
+    app.register_blueprint(face.blueprint())
+    levers = control.Levers(
+        operator,
+        charging,
+        sandbox.cec,
+        sandbox.queues,
+        forget_tokens=tokens.forget,
+        forget_customer=sandbox.registration.forget,
+        speak=speak,
+    )
     app.register_blueprint(control.blueprint(levers))
     return app
 

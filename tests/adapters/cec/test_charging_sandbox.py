@@ -17,7 +17,8 @@ from adapters.sandbox.life import CHINA
 from core.charging import ChargingState, Outcome
 from core.station import ConnectorStatus, Station
 from core.tariff import Dimension
-from tests.adapters.cec.customer import BEFORE_EIGHT, Customer
+from tests.adapters.cec.customer import Customer
+from tests.adapters.sandbox.guest import BEFORE_EIGHT
 from tests.adapters.sandbox.process import SandboxProcess
 from tests.contracts.charging import ChargingContract
 from tests.contracts.supplier import listed, priced, reported
@@ -27,7 +28,15 @@ pytestmark = pytest.mark.process
 BILL = "notification_charge_order_info"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """One of its own: cars stay at its guns."""
+    process = SandboxProcess(tmp_path_factory.mktemp("sandbox"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
 def city() -> City:
     return sandbox_city.build()
 
