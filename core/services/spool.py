@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from operator import attrgetter
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from core.geo import Point
+from core.opening import OpeningHours, Period
+from core.station import Connector, ConnectorRef, Parking, Rejected, Station
 
 T = TypeVar("T")
+
+
+def _by_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    """How to write and remake one of ours. What dataclasses do by themselves takes twice as long."""
+    names = [one.name for one in fields(kind)]
+    values: Callable[[Any], Any] = attrgetter(*names)
+    return lambda thing: (kind, values(thing))
+
+
+# What a list of stations is full of. All have more than one field, so that attrgetter gives a tuple.
+_OURS = (Station, Connector, ConnectorRef, Point, OpeningHours, Period, Parking, Rejected)
+_WRITTEN = copyreg.dispatch_table | {kind: _by_fields(kind) for kind in _OURS}
 
 
 class SpoolFull(Exception):
@@ -35,7 +54,9 @@ class Spool(Generic[T]):
 
     def put(self, thing: T) -> None:
         """Raises SpoolFull."""
-        pickle.dump(thing, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        pickler = pickle.Pickler(self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        pickler.dispatch_table = _WRITTEN
+        pickler.dump(thing)
         if self._file.tell() > self._max_bytes:
             raise SpoolFull(f"more than {self._max_bytes} bytes")
 
