@@ -36,8 +36,8 @@ _REASONS: Mapping[str, Mapping[int, str]] = {
     "query_stop_charge": {1: "no_such_gun", 2: "gun_offline", 3: "already_ended"},
 }
 _STOP_REASONS: Mapping[int, str] = {0: "user", 1: "platform", 2: "vehicle", 3: "gun_fault", 4: "disconnected"}
-# Not kept anywhere: the code that stops a charge at the pile, and who drives.
-_SECRET_FIELDS = frozenset({"IdentCode", "Vin", "PlateNo", "PhoneNo", "Phone"})
+# Not kept anywhere, in whatever capitals: the code that stops a charge at the pile, and who drives.
+_SECRET_FIELDS = frozenset({"identcode", "vin", "plateno", "platenum", "phoneno", "phone", "idcard"})
 
 _MOST_KWH, _MOST_YUAN, _MOST_DETAILS = Decimal(10_000), Decimal(1_000_000), 1000
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -248,4 +248,4 @@ def _rejected(external_id: str, reason: str, detail: str, message: Message) -> R
 
 
 def _without_secrets(message: Message) -> dict[str, Any]:
-    return {name: value for name, value in message.items() if name not in _SECRET_FIELDS}
+    return {name: value for name, value in message.items() if name.lower() not in _SECRET_FIELDS}

@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS ocpi (
 CREATE TABLE IF NOT EXISTS booked (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), until TEXT NOT NULL) STRICT;
 """
 _CENT = Decimal("0.01")
+_MOST_PUSHES = 20_000  # remembered
 
 
 class Books:
@@ -162,6 +163,7 @@ class Books:
                 "INSERT INTO pushes (at, interface, message, outcome, answer) VALUES (?, ?, ?, ?, ?)",
                 (_text(at), interface, message, outcome, answer),
             )
+            self._db.execute("DELETE FROM pushes WHERE id <= (SELECT max(id) FROM pushes) - ?", (_MOST_PUSHES,))
 
     # --- what the OCPI face keeps: its customer, the customer's tokens and starts, bills sent ----------------
 

@@ -4,6 +4,7 @@ POST /control/status {"connector_id", "status", "park_status"?, "seconds"?}   ho
 POST /control/price  {"station_id", "factor"} | {"station_id", "energy", "service"} | {"station_id"} to reset
 POST /control/fault  {"kind": "silent" | "slow" | "broken" | null, "seconds"?, "delay_s"?}
 POST /control/clock  {"at": RFC 3339 time | null, "speed"?}    stop the city's clock, or run it faster; null: as usual
+                     (a fast clock runs into the future, and so do its bills: let it start in the past)
 POST /control/tokens {}                                                       forget all logins
 POST /control/charging {"fault": name of faults.py, "connector_id"?, …} | {"fault": null} to clear them all
 POST /control/cars   {"kwh"?, "power_kw"?}                                    what the next cars want

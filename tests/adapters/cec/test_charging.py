@@ -271,6 +271,15 @@ class TestReading:
         assert (record.total_cost, record.stop_reason) == (Decimal(15), "")
         assert charging.adds_up(record)
 
+    @pytest.mark.parametrize("name", ["Vin", "VIN", "vin", "IdentCode", "identCode", "PhoneNo"])
+    def test_who_drives_is_not_kept(self, name: str) -> None:
+        bill = {
+            "StartChargeSeq": SEQ, "ConnectorID": "G1", "StartTime": "2026-11-23 11:00:00",
+            "EndTime": "2026-11-23 11:30:00", "TotalPower": 10, "TotalMoney": 15, name: "CANARY",
+        }  # fmt: skip
+        for message in (bill, bill | {"TotalMoney": "free"}):
+            assert "CANARY" not in charging.read_record(message, CONFIG).raw
+
     def test_a_bill_for_somebody_elses_number(self) -> None:
         bill = {
             "StartChargeSeq": "MA7654321" + "0" * 18, "ConnectorID": "G1", "StartTime": "2026-11-23 11:00:00",
