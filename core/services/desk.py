@@ -43,13 +43,15 @@ class SupplierDeskService:
         touched: list[str] = []
         with self.database.write() as unit:
             self._heard(unit, supplier_id, at)
-            unit.catalogue.quarantine(supplier_id, rejected, at)
+            refused = [*rejected]
             if not self._frozen(unit, supplier_id, "stations"):
                 newest = _not_overtaken(unit, stations, at)
                 sifted = sift(unit, self._known_of(unit, supplier_id, at), newest, {}, at)
                 touched = unit.catalogue.save_stations(sifted.stations, at).touched
                 unit.catalogue.settle(supplier_id, MOVED, sifted.settled)
-                unit.catalogue.quarantine(supplier_id, sifted.rejected, at)
+                refused += sifted.rejected
+            # Last, as pulls do it: whoever locks in another order may wait in a ring.
+            unit.catalogue.quarantine(supplier_id, refused, at)
         self._announce(supplier_id, at, touched)
 
     def removed(self, supplier_id: str, external_ids: Sequence[str]) -> None:
