@@ -18,6 +18,7 @@ from adapters.ocpi.calls import Answer, Call
 from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.envelope import CLIENT_ERROR, INVALID, OK, SERVER_ERROR, dumps, sealed
 from adapters.ocpi.house import PREFIX, House
+from adapters.ocpi.location_book import LocationBook
 from adapters.ocpi.partners import Known
 from adapters.ocpi.shapes import PushRefused
 from adapters.ocpi.versions import SERVED, VERSIONS, Rules
@@ -87,6 +88,7 @@ def blueprint(configs: Sequence[OcpiConfig], house: House, desk: SupplierDesk) -
 class _Server:
     def __init__(self, configs: dict[str, OcpiConfig], house: House, desk: SupplierDesk) -> None:
         self.configs, self.house, self.desk = configs, house, desk
+        self.book = LocationBook(house.database)
 
     def view(self, path: str = "") -> Response:
         try:
@@ -148,6 +150,7 @@ class _Server:
         return Call(
             house=self.house,
             desk=self.desk,
+            book=self.book,
             config=self.configs[known.supplier_id],
             known=known,
             token=token,

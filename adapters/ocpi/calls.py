@@ -12,6 +12,7 @@ from adapters.ocpi.desk_push import DeskPush
 from adapters.ocpi.envelope import OK, loads
 from adapters.ocpi.holding import Holding
 from adapters.ocpi.house import House
+from adapters.ocpi.location_book import LocationBook
 from adapters.ocpi.partners import Connection, Known
 from adapters.ocpi.shapes import PushRefused
 from adapters.ocpi.versions import Rules
@@ -38,6 +39,7 @@ class Call:
 
     house: House
     desk: SupplierDesk
+    book: LocationBook
     config: OcpiConfig
     known: Known
     token: str = field(repr=False)

@@ -10,6 +10,7 @@ from adapters.ocpi.calls import Answer, Call
 from adapters.ocpi.client import below
 from adapters.ocpi.envelope import CLIENT_ERROR, INVALID
 from adapters.ocpi.holding import CDRS, LOCATIONS, SESSIONS, TARIFFS
+from adapters.ocpi.location_book import Overtaken
 from adapters.ocpi.messages import key_of
 from adapters.ocpi.reported import Reported
 from adapters.ocpi.shapes import (
@@ -79,13 +80,16 @@ def patch_location(call: Call) -> Answer:
 def _store_whole(
     call: Call, key: str, change: Callable[[dict[str, Any] | None], dict[str, Any]], *, vouched: bool
 ) -> Answer:
-    holding = call.holding
-    with call.house.database.write() as unit:
-        held = holding.locked(unit, LOCATIONS, key)
+    def make(held: dict[str, Any] | None) -> dict[str, Any]:
         new = change(held)
         if is_older(new, held):
-            return OLDER
-        holding.save(unit, LOCATIONS, key, new)
+            raise Overtaken
+        return new
+
+    try:
+        new = call.book.change(call.supplier_id, key, make).after
+    except Overtaken:
+        return OLDER
     trouble = call.push.location(key, new, vouched=vouched)
     return Answer(code=INVALID, message=trouble, http_status=400) if trouble else Answer()
 
@@ -95,35 +99,31 @@ _PARTS = (("evses", "uid", "evse"), ("connectors", "id", "connector"))
 _PartChange = Callable[[str, dict[str, Any] | None], dict[str, Any]]
 
 
-class _Overtaken(Exception):
-    """The push is older than what we hold."""
-
-
 def _change_part(call: Call, change: _PartChange, body: dict[str, Any]) -> Answer:
     """Replace or merge one EVSE or connector. Its parents must be known; their dates rise with it."""
     key = _key(call, (4, 5))
     if not same_id(body.get("uid" if len(call.parts) == 4 else "id"), call.parts[-1]):
         raise PushRefused("the id of the body is not that of the address")
-    evse_id, holding = call.parts[3], call.holding
+    evse_id = call.parts[3]
+
+    def new_evse(evse: dict[str, Any] | None) -> dict[str, Any]:
+        if len(call.parts) == 4:
+            return change("evse", evse)
+        if evse is None:
+            raise unknown("this EVSE")
+        return with_part(evse, "connectors", "id", call.parts[4], lambda one: change("connector", one))
+
+    def make(held: dict[str, Any] | None) -> dict[str, Any]:
+        if held is None:
+            raise unknown("this location")
+        return with_part(held, "evses", "uid", evse_id, new_evse)
+
     try:
-        with call.house.database.write() as unit:
-            held = holding.locked(unit, LOCATIONS, key)
-            if held is None:
-                raise unknown("this location")
-            before = part(held, "evses", "uid", evse_id)
-
-            def new_evse(evse: dict[str, Any] | None) -> dict[str, Any]:
-                if len(call.parts) == 4:
-                    return change("evse", evse)
-                if evse is None:
-                    raise unknown("this EVSE")
-                return with_part(evse, "connectors", "id", call.parts[4], lambda one: change("connector", one))
-
-            new = with_part(held, "evses", "uid", evse_id, new_evse)
-            holding.save(unit, LOCATIONS, key, new)
-    except _Overtaken:
+        changed = call.book.change(call.supplier_id, key, make)
+    except Overtaken:
         return OLDER
-    after = part(new, "evses", "uid", evse_id)
+    new = changed.after
+    before, after = part(changed.before, "evses", "uid", evse_id), part(new, "evses", "uid", evse_id)
     if not (_only_state(before, after) and call.push.states(key, new, [evse_id])):
         call.push.location(key, new, vouched=False)
         call.push.states(key, new, [evse_id])
@@ -141,7 +141,7 @@ def _only_state(before: dict[str, Any] | None, after: dict[str, Any] | None) -> 
 def _replaced(kind: str, before: dict[str, Any] | None, thing: dict[str, Any]) -> dict[str, Any]:
     checked(kind, thing)
     if is_older(thing, before):
-        raise _Overtaken
+        raise Overtaken
     return thing
 
 
@@ -150,7 +150,7 @@ def _merged(kind: str, before: dict[str, Any] | None, change: dict[str, Any]) ->
         raise unknown(f"this {'EVSE' if kind == 'evse' else kind}")
     new = patched(before, change)
     if is_older(change, before):
-        raise _Overtaken
+        raise Overtaken
     return new
 
 
