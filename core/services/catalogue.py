@@ -27,7 +27,7 @@ from core.ports import (
 from core.services.gate import MOVED, Sifted, crowded_of, known_of, sift, sift_places, sift_prices
 from core.services.loading import LoadReport, Note, Progress, batched, carried, parted
 from core.services.spool import Spool, SpoolFull
-from core.services.trust import SAYS_GONE, Known, area_of, spot_of
+from core.services.trust import ABOUT_VALUES, SAYS_GONE, Known, area_of, spot_of
 from core.station import Rejected, Supplier, station_key
 from core.tariff import Tariff
 
@@ -137,7 +137,7 @@ class CatalogueService:
                 with self.database.read() as unit:
                     sifted = sift(unit, held, stations, carried(source), at, believing=believing)
                     whole = replace(sifted, rejected=(*rejected, *sifted.rejected))
-                    nonsense = [one for one in whole.rejected if one.reason not in SAYS_GONE]
+                    nonsense = [one for one in whole.rejected if one.reason not in SAYS_GONE | ABOUT_VALUES]
                     done.new_nonsense += unit.catalogue.unseen(supplier_id, nonsense)
                 done.rows += len(batch)
                 done.spots.update(spot_of(one.point) for one in sifted.stations)

@@ -38,6 +38,20 @@ _RAW_MAX = 4_000
 # Rows refused for these reasons say that the station is not there. All others are there, and not understood.
 SAYS_GONE = frozenset({"planned", "removed", "no_connectors", "not_for_cars", "licence"})
 
+# Refusals of a price or a state: the row they come with is taken, so they are no reason to doubt a list.
+ABOUT_VALUES = frozenset(
+    {
+        "implausible_price",
+        "tariff_gap",
+        "tariff_overlap",
+        "unsupported_tariff",
+        "bad_tariff",
+        "not_a_tariff",
+        "no_policy",
+        "bad_status",
+    }
+)
+
 Spot = tuple[float, float]
 
 

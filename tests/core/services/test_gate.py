@@ -288,6 +288,20 @@ def test_new_nonsense_freezes_and_old_nonsense_does_not(bench: Bench) -> None:
     assert bench.pull().frozen == ""  # the same five rows every day are known by now
 
 
+def test_prices_that_cannot_be_do_not_freeze_the_stations(bench: Bench) -> None:
+    for n in range(40):
+        bench.live.lists_price(f"S{n}", YUAN)
+    bench.pull()
+    for n in range(40):
+        bench.live.lists_price(f"S{n}", flat_tariff("CNY", Decimal(150)))
+    bench.live.renames("S1", "New name")
+    report = bench.pull()
+    assert (report.frozen, report.quarantined) == ("", 80)
+    held = bench.held()
+    assert held is not None
+    assert (held.name, held.connectors[0].tariff_id) == ("New name", YUAN.id)
+
+
 def test_what_says_that_it_is_gone_is_no_nonsense(bench: Bench) -> None:
     loses(bench.live, 8)
     bench.live.broken_rows = [Rejected(f"S{n}", "removed") for n in range(8)]
