@@ -16,6 +16,8 @@ from core.ports import Clock, Database, PartnerObject, UnitOfWork
 from core.station import Rejected, Station
 
 LOCATIONS, TARIFFS, SESSIONS, CDRS = "locations", "tariffs", "sessions", "cdrs"
+WANTED = "wanted"  # locations that pushes spoke of and we do not hold
+MOST_WANTED = 100
 
 
 def held_object(key: str, thing: Mapping[str, Any], mark: str = "") -> PartnerObject:
@@ -64,6 +66,21 @@ class Holding:
                     changed.append(replace(new, mark=old.mark if old else ""))
             unit.partner_objects.save(self.supplier_id, module, changed)
         return standing
+
+    def want(self, key: str, location_id: str) -> None:
+        """Ask for this location with the next look for changes."""
+        with self.database.write() as unit:
+            if len(unit.partner_objects.all(self.supplier_id, WANTED)) < MOST_WANTED:
+                note = PartnerObject(key, dumps({"id": location_id}), self.clock.now())
+                unit.partner_objects.save(self.supplier_id, WANTED, [note])
+
+    def take_wanted(self) -> list[str]:
+        """The ids of the locations to ask for; each is named once."""
+        with self.database.write() as unit:
+            notes = unit.partner_objects.all(self.supplier_id, WANTED)
+            for one in notes:
+                unit.partner_objects.remove(self.supplier_id, WANTED, one.key)
+        return [str(loads(one.document)["id"]) for one in notes]
 
     def save(self, unit: UnitOfWork, module: str, key: str, thing: Mapping[str, Any], mark: str = "") -> None:
         unit.partner_objects.save(self.supplier_id, module, [held_object(key, thing, mark)])

@@ -15,6 +15,7 @@ from adapters.ocpi.messages import key_of
 from adapters.ocpi.reported import Reported
 from adapters.ocpi.shapes import (
     PushRefused,
+    UnknownLocation,
     checked,
     is_older,
     part,
@@ -71,7 +72,7 @@ def patch_location(call: Call) -> Answer:
 
     def merge(held: dict[str, Any] | None) -> dict[str, Any]:
         if held is None:
-            raise unknown("this location")
+            raise UnknownLocation
         return patched(held, change)
 
     return _store_whole(call, key, merge, vouched="evses" in change)
@@ -90,6 +91,9 @@ def _store_whole(
         new = call.book.change(call.supplier_id, key, make).after
     except Overtaken:
         return OLDER
+    except UnknownLocation:
+        call.holding.want(key, call.parts[2])
+        raise
     trouble = call.push.location(key, new, vouched=vouched)
     return Answer(code=INVALID, message=trouble, http_status=400) if trouble else Answer()
 
@@ -115,13 +119,16 @@ def _change_part(call: Call, change: _PartChange, body: dict[str, Any]) -> Answe
 
     def make(held: dict[str, Any] | None) -> dict[str, Any]:
         if held is None:
-            raise unknown("this location")
+            raise UnknownLocation
         return with_part(held, "evses", "uid", evse_id, new_evse)
 
     try:
         changed = call.book.change(call.supplier_id, key, make)
     except Overtaken:
         return OLDER
+    except UnknownLocation:
+        call.holding.want(key, call.parts[2])
+        raise
     new = changed.after
     before, after = part(changed.before, "evses", "uid", evse_id), part(new, "evses", "uid", evse_id)
     if not (_only_state(before, after) and call.push.states(key, new, [evse_id])):

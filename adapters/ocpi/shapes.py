@@ -28,6 +28,13 @@ class PushRefused(Exception):
         self.message, self.code, self.http_status = message, code, http_status
 
 
+class UnknownLocation(PushRefused):
+    """A part of a place we have never heard of: the caller should send the whole, and we ask for it ourselves."""
+
+    def __init__(self) -> None:
+        super().__init__("this location is not known here", UNKNOWN_LOCATION, 404)
+
+
 def unknown(what: str, code: int = UNKNOWN_LOCATION) -> PushRefused:
     return PushRefused(f"{what} is not known here", code, 404)
 

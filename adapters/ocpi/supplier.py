@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -89,6 +90,9 @@ class OcpiSupplier:
             read = list(self._read(page, book, asked_at))
             self._made |= book.made
             yield from read
+        for location_id in self.holding.take_wanted():
+            with suppress(SupplierUnavailable):  # asked for again when the next push names it
+                yield self.station(location_id)
 
     def tariffs(self) -> dict[str, Tariff]:
         return self._made
@@ -120,7 +124,9 @@ class OcpiSupplier:
         told, page = _keyed(list(many_of(data))[:1], known.connection, LOCATIONS)
         page += self.holding.take(LOCATIONS, told).items()
         book = self.holding.prices_for(told.values(), asked_at)
-        return next(self._read(page, book, asked_at), Rejected(location_id, "removed", "every EVSE is removed"))
+        found = next(self._read(page, book, asked_at), Rejected(location_id, "removed", "every EVSE is removed"))
+        self._made = {**self._made, **book.made}
+        return found
 
     def records(self, since: datetime) -> Iterator[ChargeRecord | Rejected]:
         known, client = self._open(CDRS)

@@ -27,7 +27,7 @@ from core.services.catalogue import CatalogueService
 from core.station import ConnectorRef, ConnectorStatus, Rejected, Station, StatusReport
 from core.tariff import Dimension
 from storage.redis_stream import NoChangeStream
-from tests.adapters.ocpi.conftest import OurSide
+from tests.adapters.ocpi.conftest import Caller, OurSide
 from tests.adapters.ocpi.partner import NOON, PARTY, ScriptedCpo, changed, connector, evse, location, stamp, tariff
 from tests.contracts.supplier import PingContract, StationListContract
 
@@ -238,6 +238,18 @@ def test_a_push_does_not_hide_a_change_we_were_never_told(
     states(supplier, "BEBEC:B")  # a pull of states says nothing of names
     # The newest change in the catalogue is a push of a later moment.
     assert [getattr(one, "name", "") for one in supplier.changes(NOON)] == ["Place A", "Unsaid"]
+
+
+def test_a_location_that_a_push_spoke_of_is_asked_for(
+    ours: OurSide, cpo: ScriptedCpo, supplier: OcpiSupplier
+) -> None:
+    cpo.lists["locations"] = [location("Old", last_updated=stamp(-900))]
+    caller = Caller(ours.web.test_client())
+    for name in ("Old", "Nowhere"):
+        change = {"status": "CHARGING", "last_updated": stamp()}
+        caller("PATCH", f"locations/BE/BEC/{name}/{name}-1", change, code=2003, status=404)
+    assert [getattr(one, "external_id", one) for one in supplier.changes(NOON)] == ["BEBEC:OLD"]
+    assert list(supplier.changes(NOON)) == []  # once is enough
 
 
 def test_one_station(cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:
