@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from core.errors import NotReady
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -78,6 +80,10 @@ class Together(Generic[Asked, Answer]):
     def _each(self, batch: list[_Ticket[Asked, Answer]]) -> None:
         try:
             self._try(batch)
+        except NotReady as error:
+            # The database is away or locked: each for itself would only wait as long once more.
+            for ticket in batch:
+                ticket.error = error
         except Exception:  # noqa: BLE001 - each gets its own below
             for ticket in batch:
                 try:

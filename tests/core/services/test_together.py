@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from core.errors import NotReady
 from core.services.together import MOST_AT_ONCE, Together
 
 
@@ -22,8 +23,11 @@ class Work:
     def __call__(self, asked: Sequence[int]) -> list[int]:
         self.begun.set()
         self.go.wait(20)
+        self.tries += 1
         if 0 in asked:
             raise ZeroDivisionError
+        if self.is_locked:
+            raise NotReady("not_ready")
         self.batches.append(list(asked))
         return [one * 2 for one in asked]
 
@@ -63,6 +67,17 @@ def test_a_mistake_is_paid_by_who_made_it() -> None:
         assert [call.result(20) for call in (calls[0], calls[1], calls[3])] == [2, 4, 6]
         with pytest.raises(ZeroDivisionError):
             calls[2].result(20)
+
+
+def test_a_database_that_is_away_is_waited_for_once() -> None:
+    work = Work()
+    work.is_locked = True
+    with ThreadPoolExecutor(20) as pool:
+        calls = held_up(work, Together(work), range(2, 20), pool)
+        for call in calls:
+            with pytest.raises(NotReady):
+                call.result(20)
+    assert work.tries == 2
 
 
 def test_nobody_is_forgotten() -> None:
