@@ -19,6 +19,7 @@ class Work:
         self.batches: list[list[int]] = []
         self.begun, self.go = threading.Event(), threading.Event()
         self.go.set()
+        self.tries, self.is_locked = 0, False
 
     def __call__(self, asked: Sequence[int]) -> list[int]:
         self.begun.set()
