@@ -188,8 +188,8 @@ class CatalogueRepository(Protocol):
         """Where these stations are, by id."""
         ...
 
-    def points_of(self, supplier_id: str) -> list[Point]:
-        """Where the supplier's stations are."""
+    def places_of(self, supplier_id: str) -> list[tuple[Point, str]]:
+        """Point and address of each of the supplier's stations."""
         ...
 
     def tariff_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> dict[ConnectorRef, str]:

@@ -116,10 +116,10 @@ class SqlStations:
         rows = (row for chunk in chunks(ids) for row in self.db.execute(where.where(_STATIONS.c.id.in_(chunk))))
         return {row.id: Point(row.lat, row.lng) for row in rows}
 
-    def points_of(self, supplier_id: str) -> list[Point]:
+    def places_of(self, supplier_id: str) -> list[tuple[Point, str]]:
         here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
-        rows = self.db.execute(select(_STATIONS.c.lat, _STATIONS.c.lng).where(*here))
-        return [Point(row.lat, row.lng) for row in rows]
+        rows = self.db.execute(select(_STATIONS.c.lat, _STATIONS.c.lng, _STATIONS.c.address).where(*here))
+        return [(Point(row.lat, row.lng), row.address) for row in rows]
 
     def newest_update(self, supplier_id: str) -> datetime | None:
         here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))

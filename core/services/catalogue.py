@@ -140,7 +140,7 @@ class CatalogueService:
                     nonsense = [one for one in whole.rejected if one.reason not in SAYS_GONE | ABOUT_VALUES]
                     done.new_nonsense += unit.catalogue.unseen(supplier_id, nonsense)
                 done.rows += len(batch)
-                done.spots.update(spot_of(one.point) for one in sifted.stations)
+                done.places.update((spot_of(one.point), one.address) for one in sifted.stations)
                 done.listed.update(one.id for one in sifted.stations)
                 done.refused.update(station_key(supplier_id, one.external_id) for one in nonsense)
                 spool.put(whole)
@@ -149,9 +149,10 @@ class CatalogueService:
             broken_off = error
         except SpoolFull as full:
             broken_off = SupplierUnavailable(source.supplier.name, "the list", str(full))
-        crowded = crowded_of(done.spots)
-        done.new_nonsense += sum(done.spots[spot] for spot in crowded)
-        return Known(held.area or area_of(list(done.spots.elements())), held.crowded | crowded), broken_off
+        crowded = crowded_of(done.places)
+        spots = [spot for spot, _ in done.places.elements()]
+        done.new_nonsense += sum(spot in crowded for spot in spots)
+        return Known(held.area or area_of(spots), held.crowded | crowded), broken_off
 
     def _why_freeze(self, supplier_id: str, done: Progress) -> str:
         """Why this list is not believed; "" when it is. Where there is no good state yet, nothing is lost by it."""

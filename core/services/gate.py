@@ -41,11 +41,11 @@ class Sifted:
 
 def known_of(unit: UnitOfWork, supplier_id: str) -> Known:
     """What the catalogue knows of a supplier as a whole."""
-    held = [spot_of(point) for point in unit.catalogue.points_of(supplier_id)]
+    held = [(spot_of(point), address) for point, address in unit.catalogue.places_of(supplier_id)]
     guns = unit.catalogue.tariff_counts(supplier_id)
     tariffs = unit.catalogue.tariffs(list(guns))
     return Known(
-        area=area_of(held),
+        area=area_of([spot for spot, _ in held]),
         crowded=crowded_of(Counter(held)),
         medians=medians_of((tariffs[one], count) for one, count in guns.items()),
     )
@@ -189,6 +189,15 @@ class _Prices:
         return self._seen[pair]
 
 
-def crowded_of(spots: Counter[Spot]) -> frozenset[Spot]:
-    """The spots that a whole list names too often."""
-    return frozenset(spot for spot, count in spots.items() if count > MOST_AT_ONE_SPOT)
+def crowded_of(places: Counter[tuple[Spot, str]]) -> frozenset[Spot]:
+    """The spots of a whole list where too many stations stand that are not at one address.
+
+    Where most share one it is a car park: UK NCR has 24 posts under Park Lane, IRVE 40 at one square.
+    """
+    there: dict[Spot, list[int]] = {}
+    for (spot, address), count in places.items():
+        together = there.setdefault(spot, [0, 0])
+        together[0] += count
+        if address:
+            together[1] = max(together[1], count)
+    return frozenset(spot for spot, (all_, one) in there.items() if all_ > MOST_AT_ONE_SPOT and 2 * one <= all_)

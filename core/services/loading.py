@@ -50,7 +50,7 @@ class Progress:
     vanished: int = 0
     listed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # there all the same: what we hold of them stays
-    spots: Counter[Spot] = field(default_factory=Counter)
+    places: Counter[tuple[Spot, str]] = field(default_factory=Counter)  # with their addresses
     tariffs: set[str] = field(default_factory=set)  # stored
 
 

@@ -127,9 +127,19 @@ def test_a_first_list_is_its_own_crowd(tmp_path: Path) -> None:
         bench.live.moves(f"S{n}", 52.5 + n / 1000, 13.4)
     bench.live.moves("S5", 13.4, 52.5)
     for n in range(21):
-        bench.live.builds(f"HQ{n}", Point(52.6, 13.5))
+        made = bench.live.builds(f"HQ{n}", Point(52.6, 13.5))
+        bench.live.listed[f"HQ{n}"] = replace(made, address=f"{n} High Street")
     bench.pull()
     assert bench.reasons() == {"S5": "swapped_coordinates"} | {f"HQ{n}": "crowded_point" for n in range(21)}
+
+
+def test_a_car_park_is_no_head_office(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    bench = Bench(world, Live(world.clock))
+    for n in range(30):
+        made = bench.live.builds(f"P{n}", Point(22.6, 114.1))
+        bench.live.listed[f"P{n}"] = replace(made, address="1 Park Lane" if n < 28 else f"{n} Park Lane")
+    assert (bench.pull().added, bench.reasons()) == (70, {})
 
 
 def test_a_move_waits_until_it_is_said_again_an_hour_later(bench: Bench) -> None:
