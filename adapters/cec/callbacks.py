@@ -111,13 +111,13 @@ class Callbacks:
         try:
             wire = open_message(keys, envelope["Data"])
             answer = handler(caller, wire, sent_at)
+            return json_text.write(seal_response(keys, dialect.write(answer, interface)))
         except (EnvelopeRefused, _Unreadable) as error:
             log.warning("%s: %s cannot be read: %s", caller.config.supplier_id, interface, error)
             return json_text.write(seal_response(keys, None, ret=Ret.BAD_PARAMETERS, msg=_REFUSED))
         except Exception as error:
             log.exception("%s: %s could not be kept", caller.config.supplier_id, interface)
             raise EnvelopeRefused(Ret.BUSY, "could not be kept") from error
-        return json_text.write(seal_response(keys, dialect.write(answer, interface)))
 
     # --- logging in -----------------------------------------------------------------------------------------
 

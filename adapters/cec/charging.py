@@ -194,7 +194,7 @@ MOST_ORDERS_A_CHECK = 20_000
 
 def dispute(order: Message, held: ChargeRecord | None) -> dict[str, Any] | None:
     """What is wrong with one order of a check, by the record we hold under its number; None when nothing is."""
-    energy, amount = fields.number(order, "TotalPower"), fields.number(order, "TotalMoney")
+    energy, amount = _amount(order, "TotalPower", _MOST_KWH), _amount(order, "TotalMoney", _MOST_YUAN)
     if held is None:
         reason = UNKNOWN_ORDER
     elif amount is None or amount != held.total_cost:
@@ -229,7 +229,7 @@ def check_answer(message: Message, disputes: list[dict[str, Any]]) -> dict[str, 
 def _time(row: Message, name: str) -> datetime | None:
     try:
         return datetime.strptime(fields.text(row, name), _TIME_FORMAT).replace(tzinfo=CHINA).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 1 has no UTC in China
         return None
 
 
