@@ -86,7 +86,9 @@ def command_result(call: Call) -> Answer:
     with call.house.database.write() as unit:
         unit.commands.note(command.id, word, detail, at)
     state = _state(command, word)
-    if state is not None:
+    # A session that we have seen says more than the gun's answer to its start, which may come after it.
+    is_late = command.command == START and call.holding.marked(SESSIONS, command.start_seq)
+    if state is not None and not is_late:
         call.desk.session(call.supplier_id, SessionUpdate(command.start_seq, command.ref, state, at))
     return Answer()
 

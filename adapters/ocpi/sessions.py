@@ -80,13 +80,13 @@ def gun_of(
 
 
 def read_session(thing: Mapping[str, Any], start_seq: str, ref: ConnectorRef, now: datetime) -> SessionUpdate:
+    """As of when we heard it: the partner's clock orders its own words, but not beside what its guns answered us."""
     currency = clean(thing.get("currency"), 3).upper()
-    at = utc(thing.get("last_updated")) or now
     return SessionUpdate(
         start_seq=start_seq,
         ref=ref,
         state=STATES.get(clean(thing.get("status"), 20).upper(), ChargingState.UNKNOWN),
-        at=min(at, now),
+        at=now,
         supplier_session_id=clean(thing.get("id"), ID_CHARS),
         started_at=utc(thing.get("start_date_time") or thing.get("start_datetime")),
         energy_kwh=decimal(thing.get("kwh")),

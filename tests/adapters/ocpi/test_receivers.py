@@ -295,6 +295,23 @@ def test_a_session_of_ours_is_followed(ours: OurSide, call: Caller, started: str
     call("PATCH", "sessions/BE/BEC/S2", {"kwh": 9, "last_updated": stamp(9)}, code=2000, status=404)
 
 
+def test_a_session_after_a_refusal_is_believed(ours: OurSide, call: Caller, started: str) -> None:
+    """Seen: the gun says it failed, and charges. The partner's clock is five minutes slow, too."""
+    call("POST", started, {"result": "EVSE_OCCUPIED"})
+    assert told(ours) == (ChargingState.INVALID, None)
+    ours.clock.advance(seconds=20)
+    call("PUT", "sessions/BE/BEC/S1", session(last_updated=stamp(-5)))
+    assert told(ours) == (ChargingState.CHARGING, Decimal(1))
+
+
+@pytest.mark.parametrize("word", ["ACCEPTED", "TIMEOUT", "EVSE_OCCUPIED"])
+def test_the_guns_answer_may_come_after_the_session(ours: OurSide, call: Caller, started: str, word: str) -> None:
+    call("PUT", "sessions/BE/BEC/S1", session())
+    ours.clock.advance(seconds=5)
+    call("POST", started, {"result": word})
+    assert told(ours) == (ChargingState.CHARGING, Decimal(1))
+
+
 def test_a_session_of_somebody_else_is_kept_and_not_told(ours: OurSide, call: Caller, started: str) -> None:
     call("PUT", "sessions/BE/BEC/S9", session(id="S9", cdr_token={"uid": "another"}))
     assert told(ours) is None
