@@ -21,6 +21,7 @@ from core.ranking import (
     charge_minutes,
     expected_wait_min,
     free_guns,
+    guns_told_by,
     offer,
     rank,
 )
@@ -315,3 +316,27 @@ def test_the_price_is_the_one_on_arrival() -> None:
 def test_open_now_needs_to_be_known(hours: object, passes: bool) -> None:
     place = replace(station("a", gun()), hours=hours)  # type: ignore[arg-type]  # parametrize gives objects
     assert Filters(open_now=True).passes(place, NOW) is passes  # noon in Shenzhen
+
+
+# --- whose word on the guns ---------------------------------------------------------------------------------
+
+
+def told(*stations: Station) -> str:
+    teller = guns_told_by(stations, Filters(), NOW)
+    assert teller is not None
+    return teller.id
+
+
+def test_a_fresh_word_on_the_guns_beats_a_long_list() -> None:
+    silent = replace(
+        station("register", *(gun(n) for n in range(9))), connectors=(Connector(ConnectorRef("R", "1")),) * 9
+    )
+    assert told(silent, station("live", gun(0))) == "live"
+    assert told(station("old", gun(0, age_min=300)), station("live", gun(0))) == "live"
+
+
+def test_without_any_state_the_fuller_list_counts() -> None:
+    """A register that names one gun where another names twenty-eight has left some out (CHARGED and UrbanEV)."""
+    short = replace(station("a-short"), connectors=(Connector(ConnectorRef("A", "1")),))
+    full = replace(station("b-full"), connectors=(Connector(ConnectorRef("B", "1"), count=28),))
+    assert told(short, full) == "b-full"
