@@ -65,15 +65,16 @@ def evse_key(value: object) -> str:
     return re.sub(r"[*\s]", "", str(value or "")).upper()[:ID_CHARS]
 
 
+def _figures(value: object) -> str:
+    """The text of a number with a decimal point; "" for what is none (None, and JSON's true and false)."""
+    text = "" if value is None or isinstance(value, bool) else str(value).strip()
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
 def number(value: object) -> float | None:
     """A finite number, decimal comma allowed; None for anything else."""
-    if value is None or isinstance(value, bool):
-        return None
-    text = str(value).strip()
-    if text.count(",") == 1 and "." not in text:
-        text = text.replace(",", ".")
     try:
-        found = float(text)
+        found = float(_figures(value))
     except ValueError:
         return None
     return found if math.isfinite(found) else None
@@ -81,13 +82,8 @@ def number(value: object) -> float | None:
 
 def decimal(value: object) -> Decimal | None:
     """The number exactly as written (a JSON number as its shortest text); None when it is none."""
-    if value is None or isinstance(value, bool):
-        return None
-    text = str(value).strip()
-    if text.count(",") == 1 and "." not in text:
-        text = text.replace(",", ".")
     try:
-        found = Decimal(text)
+        found = Decimal(_figures(value))
     except InvalidOperation:
         return None
     return found if found.is_finite() else None

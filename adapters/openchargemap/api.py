@@ -43,6 +43,7 @@ class OcmApi:
 
     def mirror(self) -> Document:
         """All records as a temporary file, one per line. Raises SupplierUnavailable."""
+        # No `with`: the mirror that is returned owns the file and lives longer than this call.
         file = tempfile.NamedTemporaryFile("w", suffix=".jsonl", prefix="ocm-", encoding="utf-8")  # noqa: SIM115
         last_id = 0
         for _ in range(MOST_PAGES):

@@ -28,6 +28,7 @@ _THREADS = 32
 _TICK_S = 0.1
 
 
+# misc: gunicorn has no types, so its base class is Any to mypy.
 class SandboxServer(BaseApplication):  # type: ignore[misc]
     def __init__(self, port: int, data_dir: Path, seed: int, push_to: str) -> None:
         self._port, self._data_dir, self._seed, self._push_to = port, data_dir, seed, push_to

@@ -126,6 +126,7 @@ class Books:
             json.dumps([(one.start, str(one.energy), str(one.service)) for one in charge.prices]),
         )  # fmt: skip
         with self._lock:
+            # Only the number of question marks is put into the text; every value is bound.
             self._db.execute(f"INSERT OR REPLACE INTO sessions VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
 
     def charge(self, start_seq: str) -> Charge | None:
