@@ -1,0 +1,91 @@
+"""Every interface to the outside. Bots, jobs and services ask for these; storage and adapters provide them."""
+
+from core.ports.catalogue import (
+    CatalogueRepository,
+    Diff,
+    Freeze,
+    FreezeRepository,
+    LinkRepository,
+    Position,
+    QuarantineRow,
+    Split,
+    SupplierState,
+)
+from core.ports.chats import TelegramMessenger
+from core.ports.clock import Clock
+from core.ports.database import Database, UnitOfWork
+from core.ports.partners import (
+    Command,
+    CommandRepository,
+    Partner,
+    PartnerObject,
+    PartnerObjectRepository,
+    PartnerRepository,
+    PartnerState,
+    RecordRepository,
+    RecordVerdict,
+)
+from core.ports.people import UserRepository
+from core.ports.search import ChangeStream, Geocoder, Hit, IndexState, Nearby, Place, StationIndex
+from core.ports.suppliers import (
+    CanBePinged,
+    CarriesTariffs,
+    ChecksGuns,
+    ListsChanges,
+    ListsRecords,
+    ListsStations,
+    PublishesTariffs,
+    ReportsStatus,
+    StartsCharging,
+    SupplierDesk,
+)
+from core.ports.work import InboxMessage, InboxRepository, InboxState, JobQueue, RateLimiter, TickRepository
+
+__all__ = [
+    "CanBePinged",
+    "CarriesTariffs",
+    "CatalogueRepository",
+    "ChangeStream",
+    "ChecksGuns",
+    "Clock",
+    "Command",
+    "CommandRepository",
+    "Database",
+    "Diff",
+    "Freeze",
+    "FreezeRepository",
+    "Geocoder",
+    "Hit",
+    "InboxMessage",
+    "InboxRepository",
+    "InboxState",
+    "IndexState",
+    "JobQueue",
+    "LinkRepository",
+    "ListsChanges",
+    "ListsRecords",
+    "ListsStations",
+    "Nearby",
+    "Partner",
+    "PartnerObject",
+    "PartnerObjectRepository",
+    "PartnerRepository",
+    "PartnerState",
+    "Place",
+    "Position",
+    "PublishesTariffs",
+    "QuarantineRow",
+    "RateLimiter",
+    "RecordRepository",
+    "RecordVerdict",
+    "ReportsStatus",
+    "Split",
+    "StartsCharging",
+    "StationIndex",
+    "SupplierDesk",
+    "SupplierState",
+    "TelegramMessenger",
+    "TickRepository",
+    "UnitOfWork",
+    "UserRepository",
+]

@@ -1,0 +1,36 @@
+"""The database: units of work with all repositories."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from core.ports.catalogue import CatalogueRepository, FreezeRepository, LinkRepository
+from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
+from core.ports.people import UserRepository
+from core.ports.work import InboxRepository, TickRepository
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving the block commits; an exception rolls back."""
+
+    catalogue: CatalogueRepository
+    users: UserRepository
+    inbox: InboxRepository
+    ticks: TickRepository
+    partners: PartnerRepository
+    commands: CommandRepository
+    partner_objects: PartnerObjectRepository
+    freezes: FreezeRepository
+    records: RecordRepository
+    links: LinkRepository
+
+
+class Database(Protocol):
+    def read(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def write(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def ping(self) -> None:
+        """Raises an exception that says what is wrong when the database cannot be used."""
+        ...
