@@ -88,7 +88,7 @@ def blueprint(configs: Sequence[OcpiConfig], house: House, desk: SupplierDesk) -
 class _Server:
     def __init__(self, configs: dict[str, OcpiConfig], house: House, desk: SupplierDesk) -> None:
         self.configs, self.house, self.desk = configs, house, desk
-        self.book = LocationBook(house.database)
+        self.book = LocationBook(house.database, desk, house.clock)
 
     def view(self, path: str = "") -> Response:
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from adapters.checks import Refused, rejected
@@ -12,7 +13,7 @@ from adapters.ocpi.envelope import dumps
 from adapters.ocpi.holding import LOCATIONS, Holding, read_location, tariff_ids_of
 from adapters.ocpi.messages import Source, objects, status_reports
 from core.ports import SupplierDesk
-from core.station import ConnectorRef, Station
+from core.station import ConnectorRef, Station, StatusReport
 from core.tariff import Tariff
 
 
@@ -22,9 +23,10 @@ class DeskPush:
     def __init__(self, config: OcpiConfig, holding: Holding, desk: SupplierDesk) -> None:
         self.config, self.holding, self.desk = config, holding, desk
 
-    def location(self, key: str, thing: Mapping[str, Any], *, vouched: bool) -> str:
-        """The whole place; `vouched` says whether the push told all states. Returns why it cannot be shown, or ""."""
-        config, at = self.config, self.holding.clock.now()
+    def location(self, key: str, thing: Mapping[str, Any], at: datetime, *, vouched: bool) -> str:
+        """The whole place, told at this moment; `vouched` says whether with all states. Returns why it cannot be
+        shown, or ""."""
+        config = self.config
         source = Source(config.supplier_id, config.datum, config.licence, config.attribution, at if vouched else None)
         book = self.holding.prices_for([thing], at)
         try:
@@ -37,12 +39,10 @@ class DeskPush:
         self._tell_prices(station, book.made)
         return ""
 
-    def states(self, key: str, thing: Mapping[str, Any], evse_uids: Collection[str]) -> bool:
-        """The states of these EVSEs; False when the catalogue knows none of their guns."""
-        wanted = {uid.upper() for uid in evse_uids}
-        evses = [evse for evse in objects(thing.get("evses")) if str(evse.get("uid")).upper() in wanted]
-        reports = list(status_reports({**thing, "evses": evses}, key, self.holding.clock.now()))
-        return self.desk.statuses(self.config.supplier_id, reports) if reports else True
+    def states(self, key: str, thing: Mapping[str, Any], evse_uid: str, at: datetime) -> None:
+        """The state of an EVSE, as told at this moment: another push may have told another one since."""
+        if reports := states_of(key, thing, evse_uid, at):
+            self.desk.statuses(self.config.supplier_id, reports)
 
     def tariff(self, party: str, tariff_id: str) -> None:
         """A tariff has changed: the guns that name it have another price."""
@@ -74,6 +74,13 @@ class DeskPush:
         refused = rejected(key, refusal.reason, refusal.detail, dumps(dict(thing)))
         self.desk.stations(self.config.supplier_id, [], [refused])
         return f"{refusal.reason}: {refusal.detail}"
+
+
+def states_of(key: str, thing: Mapping[str, Any], evse_uid: str, at: datetime) -> list[StatusReport]:
+    """The states of the guns of an EVSE."""
+    named = evse_uid.upper()
+    evses = [evse for evse in objects(thing.get("evses")) if str(evse.get("uid")).upper() == named]
+    return list(status_reports({**thing, "evses": evses}, key, at))
 
 
 def _without_prices(station: Station) -> Station:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from adapters.checks import Refused
 from adapters.ocpi.calls import Answer, Call
 from adapters.ocpi.client import below
+from adapters.ocpi.desk_push import states_of
 from adapters.ocpi.envelope import CLIENT_ERROR, INVALID
 from adapters.ocpi.holding import CDRS, LOCATIONS, SESSIONS, TARIFFS
-from adapters.ocpi.location_book import Overtaken
+from adapters.ocpi.location_book import Change, Overtaken
 from adapters.ocpi.messages import key_of
 from adapters.ocpi.reported import Reported
 from adapters.ocpi.shapes import (
@@ -27,6 +29,7 @@ from adapters.ocpi.shapes import (
 from adapters.ocpi.versions import inward
 from adapters.text import ID_CHARS
 from core.ports import RecordVerdict
+from core.station import StatusReport
 
 OLDER = Answer(message="older than what we hold; ignored")
 # Guns that are gone or not there yet: such a change concerns the place, not only a state.
@@ -88,13 +91,13 @@ def _store_whole(
         return new
 
     try:
-        new = call.book.change(call.supplier_id, key, make).after
+        changed = call.book.change(Change(call.supplier_id, key, make))
     except Overtaken:
         return OLDER
     except UnknownLocation:
         call.holding.want(key, call.parts[2])
         raise
-    trouble = call.push.location(key, new, vouched=vouched)
+    trouble = call.push.location(key, changed.after, changed.at, vouched=vouched)
     return Answer(code=INVALID, message=trouble, http_status=400) if trouble else Answer()
 
 
@@ -122,18 +125,20 @@ def _change_part(call: Call, change: _PartChange, body: dict[str, Any]) -> Answe
             raise UnknownLocation
         return with_part(held, "evses", "uid", evse_id, new_evse)
 
+    def states(before: dict[str, Any], after: dict[str, Any], at: datetime) -> list[StatusReport] | None:
+        was, now = part(before, "evses", "uid", evse_id), part(after, "evses", "uid", evse_id)
+        return states_of(key, after, evse_id, at) if _only_state(was, now) else None
+
     try:
-        changed = call.book.change(call.supplier_id, key, make)
+        changed = call.book.change(Change(call.supplier_id, key, make, states))
     except Overtaken:
         return OLDER
     except UnknownLocation:
         call.holding.want(key, call.parts[2])
         raise
-    new = changed.after
-    before, after = part(changed.before, "evses", "uid", evse_id), part(new, "evses", "uid", evse_id)
-    if not (_only_state(before, after) and call.push.states(key, new, [evse_id])):
-        call.push.location(key, new, vouched=False)
-        call.push.states(key, new, [evse_id])
+    if not changed.is_told:
+        call.push.location(key, changed.after, changed.at, vouched=False)
+        call.push.states(key, changed.after, evse_id, changed.at)
     return Answer()
 
 

@@ -38,6 +38,7 @@ from core.ports.suppliers import (
     ReportsStatus,
     StartsCharging,
     SupplierDesk,
+    TakenStates,
 )
 from core.ports.work import InboxMessage, InboxRepository, InboxState, JobQueue, RateLimiter, TickRepository
 
@@ -84,6 +85,7 @@ __all__ = [
     "StationIndex",
     "SupplierDesk",
     "SupplierState",
+    "TakenStates",
     "TelegramMessenger",
     "TickRepository",
     "UnitOfWork",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from core.charging import ChargeRecord, CommandReply, SessionUpdate
+from core.ports.database import UnitOfWork
 from core.ports.partners import RecordVerdict
 from core.station import ConnectorRef, Rejected, Station, StatusReport, Supplier
 from core.tariff import Tariff
@@ -95,6 +98,15 @@ class ListsRecords(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TakenStates:
+    """What a desk made of states within a transaction of its caller; each by supplier."""
+
+    at: datetime
+    known: Mapping[str, AbstractSet[ConnectorRef]]  # guns that the catalogue has
+    touched: Mapping[str, Sequence[str]]  # ids of stations that changed
+
+
 class SupplierDesk(Protocol):
     """Where suppliers tell us things unasked. Each call is one transaction; repeating it changes nothing."""
 
@@ -109,6 +121,13 @@ class SupplierDesk(Protocol):
     def statuses(self, supplier_id: str, reports: Sequence[StatusReport]) -> bool:
         """False when none of the guns is known."""
         ...
+
+    def take_states(self, unit: UnitOfWork, told: Mapping[str, Sequence[StatusReport]]) -> TakenStates:
+        """States, by supplier, in a transaction of the caller's, together with what it writes itself. After its
+        commit it calls `announce`."""
+        ...
+
+    def announce(self, taken: TakenStates) -> None: ...
 
     def prices(self, supplier_id: str, prices: Sequence[tuple[ConnectorRef, Tariff]]) -> None: ...
 

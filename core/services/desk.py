@@ -7,12 +7,12 @@ is heard and not believed, except about sessions and records: those are about mo
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from core.charging import ChargeRecord, SessionUpdate
-from core.ports import ChangeStream, Clock, Database, RecordVerdict, UnitOfWork
+from core.ports import ChangeStream, Clock, Database, RecordVerdict, TakenStates, UnitOfWork
 from core.services.gate import MOVED, known_of, sift, sift_prices
 from core.services.together import Together
 from core.services.trust import Known
@@ -71,23 +71,30 @@ class SupplierDeskService:
         return self._statuses_together((supplier_id, reports))
 
     def _statuses(self, pushes: Sequence[tuple[str, Sequence[StatusReport]]]) -> list[bool]:
-        """Pushes of many callers, in one transaction; suppliers in one order, as every writer locks."""
-        at = self.clock.now()
+        """Pushes of many callers, in one transaction."""
         told: dict[str, list[StatusReport]] = {}
         for supplier_id, reports in pushes:
             told.setdefault(supplier_id, []).extend(reports)
-        touched: dict[str, list[str]] = {}
-        known: dict[str, set[ConnectorRef]] = {}
         with self.database.write() as unit:
-            for supplier_id in sorted(told):
-                self._heard(unit, supplier_id, at)
-                reports = told[supplier_id]
-                frozen = self._frozen(unit, supplier_id, "states")
-                touched[supplier_id] = [] if frozen else unit.catalogue.save_statuses(supplier_id, reports, at)
-                known[supplier_id] = unit.catalogue.known(supplier_id, [one.ref for one in reports])
-        for supplier_id, ids in touched.items():
-            self._announce(supplier_id, at, ids)
-        return [any(one.ref in known[supplier_id] for one in reports) for supplier_id, reports in pushes]
+            taken = self.take_states(unit, told)
+        self.announce(taken)
+        return [any(one.ref in taken.known[supplier_id] for one in reports) for supplier_id, reports in pushes]
+
+    def take_states(self, unit: UnitOfWork, told: Mapping[str, Sequence[StatusReport]]) -> TakenStates:
+        at = self.clock.now()
+        known: dict[str, set[ConnectorRef]] = {}
+        touched: dict[str, list[str]] = {}
+        for supplier_id in sorted(told):  # one order for all, as every writer locks
+            self._heard(unit, supplier_id, at)
+            reports = told[supplier_id]
+            frozen = self._frozen(unit, supplier_id, "states")
+            touched[supplier_id] = [] if frozen else unit.catalogue.save_statuses(supplier_id, reports, at)
+            known[supplier_id] = unit.catalogue.known(supplier_id, [one.ref for one in reports])
+        return TakenStates(at, known, touched)
+
+    def announce(self, taken: TakenStates) -> None:
+        for supplier_id, ids in taken.touched.items():
+            self._announce(supplier_id, taken.at, ids)
 
     def prices(self, supplier_id: str, prices: Sequence[tuple[ConnectorRef, Tariff]]) -> None:
         at = self.clock.now()

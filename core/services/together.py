@@ -1,12 +1,13 @@
 """Many callers, one transaction: what comes while a commit is under way is committed together by the next one.
 
-A commit waits for the disk, five milliseconds or so whatever is in it. A thousand pushes a second cannot each have
-one; each still returns only after its own is on the disk.
+A commit waits for the disk, five milliseconds or so whatever is in it, and its statements cost as much for one as
+for many. A thousand pushes a second cannot each have one; each still returns only after its own is on the disk.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -16,17 +17,31 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 MOST_AT_ONCE = 200
+# In a crowd the next calls are milliseconds away, and each batch costs several. Alone nobody is waited for.
+GATHER_S = 0.01
+_LOOK_EVERY_S = 0.001
 
 
 class _Ticket(Generic[Asked, Answer]):
     """One caller. It sleeps until it is answered, or until it is its turn to work for all who wait."""
+
+    __slots__ = ("_asleep", "answers", "asked", "error", "is_done")
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.answers: list[Answer] = []
         self.error: BaseException | None = None
         self.is_done = False
-        self.wakes = threading.Event()
+        # A bare lock that is taken: an Event is three of them, and there are a thousand a second.
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
+
+    def sleep(self) -> None:
+        self._asleep.acquire()
+
+    def wake(self) -> None:
+        """Once for each `sleep`."""
+        self._asleep.release()
 
 
 class Together(Generic[Asked, Answer]):
@@ -40,15 +55,15 @@ class Together(Generic[Asked, Answer]):
         self._lock = threading.Lock()
         self._waiting: list[_Ticket[Asked, Answer]] = []
         self._at_work = False
+        self._last = 0  # how many the last batch had
 
     def __call__(self, asked: Asked) -> Answer:
         ticket: _Ticket[Asked, Answer] = _Ticket(asked)
         with self._lock:
             self._waiting.append(ticket)
-            if not self._at_work:
-                self._at_work = True
-                ticket.wakes.set()
-        ticket.wakes.wait()
+            is_first, self._at_work = not self._at_work, True
+        if not is_first:
+            ticket.sleep()
         if not ticket.is_done:
             self._work_for_all()
         if ticket.error is not None:
@@ -60,8 +75,11 @@ class Together(Generic[Asked, Answer]):
 
     def _work_for_all(self) -> None:
         """Whoever does this is the first of those who wait, and so in the batch itself."""
+        self._gather()
         with self._lock:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        self._last = len(batch)
+        me, *others = batch
         try:
             self._each(batch)
         except BaseException as stop:
@@ -69,13 +87,21 @@ class Together(Generic[Asked, Answer]):
                 ticket.error = stop
             raise
         finally:
+            me.is_done = True
             with self._lock:
                 self._at_work = bool(self._waiting)
                 if self._at_work:
-                    self._waiting[0].wakes.set()
-            for ticket in batch:
+                    self._waiting[0].wake()
+            for ticket in others:
                 ticket.is_done = True
-                ticket.wakes.set()
+                ticket.wake()
+
+    def _gather(self) -> None:
+        """Wait a little for as many as came last time."""
+        if self._last > 1:
+            give_up = time.monotonic() + GATHER_S
+            while len(self._waiting) < min(self._last, MOST_AT_ONCE) and time.monotonic() < give_up:
+                time.sleep(_LOOK_EVERY_S)
 
     def _each(self, batch: list[_Ticket[Asked, Answer]]) -> None:
         try:
