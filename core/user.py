@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
+from core.station import Plug
 from core.wishes import DEFAULT_KWH, Filters, Mode
 
 LANGUAGES = ("zh-CN", "en")
@@ -51,3 +52,35 @@ class User:
     asked: frozenset[str] = frozenset()
     reachable: bool = True  # False after the person blocked the bot
     stopped: bool = False  # the person said /stop: nothing is sent unasked
+    quiet: QuietHours | None = None
+    time_zone: str = ""  # where the person lives, an IANA name; "" until we know
+    merged_into: str = ""  # this account turned out to be somebody's second one
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From when to when nothing is sent that can wait, on the person's own clock. May cross midnight."""
+
+    start: time
+    end: time
+
+    def covers(self, local: time) -> bool:
+        if self.start <= self.end:
+            return self.start <= local < self.end
+        return local >= self.start or local < self.end
+
+
+LEAST_BATTERY_KWH, MOST_BATTERY_KWH = Decimal(1), Decimal(1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """A car of the person. `usable_kwh` is what a usual charge adds at most; one car is the usual one."""
+
+    id: str
+    name: str
+    plug: Plug
+    battery_kwh: Decimal
+    usable_kwh: Decimal
+    usual: bool = False

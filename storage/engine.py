@@ -60,6 +60,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
     _use_wal(connection)
     connection.execute("PRAGMA foreign_keys = ON")
+    # Else "INSERT OR REPLACE" would take a row away without the triggers that forbid it.
+    connection.execute("PRAGMA recursive_triggers = ON")
     # NORMAL may drop the last commits when the power fails, and money comes into this file.
     connection.execute("PRAGMA synchronous = FULL")
 

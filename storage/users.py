@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, delete, select, update
 from sqlalchemy import insert as plain_insert
 
 from core.station import Facility, Plug
-from core.user import ConsentPurpose, Identity, User
+from core.user import ConsentPurpose, Identity, QuietHours, User
 from core.wishes import Filters, Mode
 from storage.bulk import insert
 from storage.tables import consents, identities, kept_searches, users
@@ -120,6 +120,11 @@ def _row(user: User) -> dict[str, Any]:
         "asked": json.dumps(sorted(user.asked)),
         "reachable": user.reachable,
         "stopped": user.stopped,
+        "quiet_from": _minute(user.quiet.start) if user.quiet else None,
+        "quiet_to": _minute(user.quiet.end) if user.quiet else None,
+        "time_zone": user.time_zone or None,
+        "merged_into": user.merged_into or None,
+        "deleted_at": user.deleted_at,
     }
 
 
@@ -134,7 +139,19 @@ def _user(row: Any) -> User:
         asked=frozenset(json.loads(row.asked)),
         reachable=row.reachable,
         stopped=row.stopped,
+        quiet=None if row.quiet_from is None else QuietHours(_clock(row.quiet_from), _clock(row.quiet_to)),
+        time_zone=row.time_zone or "",
+        merged_into=row.merged_into or "",
+        deleted_at=row.deleted_at,
     )
+
+
+def _minute(clock: time) -> int:
+    return clock.hour * 60 + clock.minute
+
+
+def _clock(minute: int) -> time:
+    return time(minute // 60, minute % 60)
 
 
 def filters_to_text(filters: Filters) -> str:

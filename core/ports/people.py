@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
-from core.user import ConsentPurpose, Identity, User
+from core.user import Car, Channel, ConsentPurpose, Identity, User
 
 
 class UserRepository(Protocol):
@@ -36,3 +39,104 @@ class UserRepository(Protocol):
         ...
 
     def forget_searches(self, before: datetime) -> int: ...
+
+
+class PeopleRepository(Protocol):
+    """Whole persons: how platforms name them, their cars, second accounts, and what goes when they go."""
+
+    def identities(self, user_id: str) -> list[Identity]:
+        """How the platforms name this person."""
+        ...
+
+    def same_person(self, user_id: str) -> list[str]:
+        """This account and all that were merged into it: history and money are read over all of them."""
+        ...
+
+    def move_identity(self, identity: Identity, to_user: str, at: datetime) -> None: ...
+
+    def merge(self, from_user: str, to_user: str, at: datetime) -> None:
+        """Identities, cars, consents and wishes of one account go to another; the empty one stays as a name."""
+        ...
+
+    def cars(self, user_id: str) -> list[Car]: ...
+
+    def save_cars(self, user_id: str, cars: Sequence[Car]) -> None: ...
+
+    def export(self, user_ids: Sequence[str]) -> dict[str, Any]:
+        """Everything kept about the person outside the money tables, as JSON values."""
+        ...
+
+    def forget(self, user_id: str, at: datetime) -> None:
+        """Delete identities, profile, consents, searches, logins and codes; the bare id stays for the ledger."""
+        ...
+
+
+class LoginKind(StrEnum):
+    TELEGRAM = "telegram"
+    MINIPROGRAM = "miniprogram"
+    WECHAT_PAGE = "wechat_page"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A session of the API or the page. The token itself is known to the client alone; we keep its SHA-256."""
+
+    token_hash: str
+    user_id: str
+    kind: LoginKind
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+
+
+class LoginRepository(Protocol):
+    def add(self, login: Login) -> None: ...
+
+    def get(self, token_hash: str) -> Login | None:
+        """None when it is unknown or revoked."""
+        ...
+
+    def touch(self, token_hash: str, used_at: datetime, expires_at: datetime) -> None: ...
+
+    def revoke(self, token_hash: str) -> bool: ...
+
+    def revoke_all(self, user_id: str) -> int: ...
+
+    def of_user(self, user_id: str) -> list[Login]: ...
+
+    def purge(self, before: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCode:
+    """A single-use code that joins two chats to one person. Kept as SHA-256."""
+
+    code_hash: str
+    user_id: str  # who asked
+    channel: Channel  # from where
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class LinkCodeRepository(Protocol):
+    def add(self, code: LinkCode) -> None:
+        """Older codes of the same person end."""
+        ...
+
+    def get(self, code_hash: str) -> LinkCode | None:
+        """In a writing unit nobody else changes it until the end."""
+        ...
+
+    def use(self, code_hash: str, at: datetime) -> bool:
+        """False when it was used before."""
+        ...
+
+    def tries(self, user_id: str, since: datetime) -> int: ...
+
+    def note_try(self, user_id: str, at: datetime) -> None:
+        """Somebody entered a code that is none."""
+        ...
+
+    def purge(self, before: datetime) -> int: ...

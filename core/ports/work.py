@@ -1,12 +1,14 @@
-"""What is to be done: the inbox, the clock's slots, the doorbell, and how often somebody may ask."""
+"""What is to be done: the inbox, the outbox, the clock's slots, the doorbell, and how often somebody may ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from core.outbox import NewRow, OutboxRow, OutboxState
 
 
 class InboxState(StrEnum):
@@ -88,4 +90,65 @@ class JobQueue(Protocol):
 class RateLimiter(Protocol):
     def hit(self, bucket: str, who: str) -> None:
         """Count one request of a person or address. Raises TooMany."""
+        ...
+
+
+class OutboxRepository(Protocol):
+    """What must be said or done next. Written in the transaction of the fact behind it."""
+
+    def add(self, row: NewRow, at: datetime) -> int | None:
+        """The new row's id; None when its dedupe key is there already."""
+        ...
+
+    def due(self, at: datetime, limit: int) -> list[int]:
+        """Rows to be worked: due and pending, and those whose sender's lease has run out; oldest first.
+
+        Rows of a paused channel are left out.
+        """
+        ...
+
+    def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
+        """Make it ours, one attempt counted. None when it is done, not due, or another's.
+
+        `interrupted` says that an earlier sender died in the middle. A row whose policy is not to be sent again then
+        becomes UNCERTAIN and is not given out, one past its time EXPIRED.
+        """
+        ...
+
+    def finish(
+        self,
+        row_id: int,
+        token: str,
+        state: OutboxState,
+        at: datetime,
+        *,
+        next_at: datetime | None = None,
+        sent_ref: str = "",
+        error: str = "",
+    ) -> bool:
+        """What came of it. False when the row is no longer ours: its lease ran out and another has it."""
+        ...
+
+    def get(self, row_id: int) -> OutboxRow | None: ...
+
+    def in_states(self, states: Sequence[OutboxState], limit: int) -> list[OutboxRow]:
+        """Newest first."""
+        ...
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many rows there are by (class, state)."""
+        ...
+
+    def pause(self, channel: str, until: datetime) -> None:
+        """The platform asked for a pause: nothing leaves for this channel until then."""
+        ...
+
+    def paused(self, at: datetime) -> dict[str, datetime]: ...
+
+    def forget_user(self, user_id: str) -> int:
+        """Drop addresses and bodies of this person's rows, and what has not been sent."""
+        ...
+
+    def purge(self, before: datetime) -> int:
+        """Forget sent and expired rows that are older."""
         ...

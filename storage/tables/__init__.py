@@ -2,98 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
-    Table,
     Text,
     UniqueConstraint,
     text,
 )
 
 from storage.columns import Exact, Flag, Real, RowNumber, UtcTime, Words
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from storage.tables.money import (
+    accounts,
+    cases,
+    channel_pauses,
+    charge_quotes,
+    charging_sessions,
+    differences,
+    halts,
+    holds,
+    idempotency,
+    outbox,
+    reconciliations,
+    record_bookings,
+    refunds,
+    session_events,
+    topups,
+    transfers,
 )
-
-
-def _table(name: str, *parts: Any, **options: Any) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True, **options)
-
-
-def _key(name: str = "id") -> Column[str]:
-    return Column(name, Words, primary_key=True)
-
-
-def _words(name: str) -> Column[str]:
-    return Column(name, Words, nullable=False)
-
-
-def _number_key() -> Column[int]:
-    return Column("id", RowNumber, primary_key=True, autoincrement=True)
-
+from storage.tables.parts import key, metadata, number_key, table, words
 
 # --- catalogue ------------------------------------------------------------------------------------------------
 
-suppliers = _table(
+suppliers = table(
     "suppliers",
-    _key(),
-    _words("kind"),
-    _words("name"),
-    _words("licence"),
-    _words("attribution"),
-    _words("url"),
-    _words("datum"),
+    key(),
+    words("kind"),
+    words("name"),
+    words("licence"),
+    words("attribution"),
+    words("url"),
+    words("datum"),
 )
 
-pulls = _table(
+pulls = table(
     "pulls",
     Column("supplier_id", Words, ForeignKey("suppliers.id"), primary_key=True),
-    _key("asked"),
+    key("asked"),
     Column("last_success_at", UtcTime),
-    _words("last_error"),
+    words("last_error"),
     Column("last_error_at", UtcTime),
 )
 
-stations = _table(
+stations = table(
     "stations",
-    _key(),
+    key(),
     Column("supplier_id", Words, ForeignKey("suppliers.id"), nullable=False),
-    _words("external_id"),
-    _words("name"),
+    words("external_id"),
+    words("name"),
     Column("lat", Real, nullable=False),
     Column("lng", Real, nullable=False),
     Column("accuracy_m", Real),
-    _words("operator_id"),
-    _words("operator_name"),
+    words("operator_id"),
+    words("operator_name"),
     Column("global_id", Words),
-    _words("address"),
-    _words("country"),
-    _words("time_zone"),
-    _words("hours"),
+    words("address"),
+    words("country"),
+    words("time_zone"),
+    words("hours"),
     Column("parking_free", Flag),
-    _words("parking_text"),
-    _words("facilities"),
-    _words("phone"),
-    _words("guide"),
-    _words("price_text"),
+    words("parking_text"),
+    words("facilities"),
+    words("phone"),
+    words("guide"),
+    words("price_text"),
     Column("public", Flag, nullable=False),
-    _words("source_datum"),
-    _words("licence"),
-    _words("attribution"),
+    words("source_datum"),
+    words("licence"),
+    words("attribution"),
     Column("updated_at", UtcTime),
     # What the supplier's list says, without live status and price: equal means nothing to do.
     Column("content_hash", Text, nullable=False),
@@ -106,7 +94,7 @@ stations = _table(
     UniqueConstraint("supplier_id", "external_id"),
 )
 
-tariffs = _table("tariffs", Column("id", Text, primary_key=True), Column("document", Text, nullable=False))
+tariffs = table("tariffs", Column("id", Text, primary_key=True), Column("document", Text, nullable=False))
 
 
 def _tariff_reference() -> ForeignKey:
@@ -114,19 +102,19 @@ def _tariff_reference() -> ForeignKey:
     return ForeignKey("tariffs.id", deferrable=True, initially="DEFERRED")
 
 
-connectors = _table(
+connectors = table(
     "connectors",
     Column("station_id", Words, ForeignKey("stations.id"), primary_key=True),
-    _key("operator_id"),
-    _key("connector_id"),
+    key("operator_id"),
+    key("connector_id"),
     Column("supplier_id", Words, nullable=False),  # of the station; here for the index that live reports search
     Column("position", Integer, nullable=False),
-    _words("plug"),
+    words("plug"),
     Column("power_kw", Exact),
-    _words("label"),
-    _words("pile"),
+    words("label"),
+    words("pile"),
     Column("count", Integer, nullable=False),
-    _words("status"),
+    words("status"),
     Column("status_at", UtcTime),
     Column("bay_blocked", Flag),
     Column("tariff_id", Text, _tariff_reference()),
@@ -137,12 +125,12 @@ connectors = _table(
 )
 
 # Append-only: one row for each change of a gun's tariff, from the first day.
-price_observations = _table(
+price_observations = table(
     "price_observations",
-    _number_key(),
+    number_key(),
     Column("station_id", Words, ForeignKey("stations.id"), nullable=False),
-    _words("operator_id"),
-    _words("connector_id"),
+    words("operator_id"),
+    words("connector_id"),
     Column("supplier_id", Words, ForeignKey("suppliers.id"), nullable=False),
     Column("tariff_id", Text, _tariff_reference(), nullable=False),
     Column("observed_at", UtcTime, nullable=False),
@@ -150,14 +138,14 @@ price_observations = _table(
     sqlite_autoincrement=True,
 )
 
-quarantine = _table(
+quarantine = table(
     "quarantine",
     Column("supplier_id", Words, ForeignKey("suppliers.id"), primary_key=True),
     Column("row_key", Text, primary_key=True),
-    _words("external_id"),
-    _words("reason"),
-    _words("detail"),
-    _words("raw"),
+    words("external_id"),
+    words("reason"),
+    words("detail"),
+    words("raw"),
     Column("first_seen_at", UtcTime, nullable=False),
     Column("last_seen_at", UtcTime, nullable=False, index=True),
     Column("times", Integer, nullable=False),
@@ -165,32 +153,81 @@ quarantine = _table(
 
 # --- people ---------------------------------------------------------------------------------------------------
 
-users = _table(
+users = table(
     "users",
-    _key(),
-    _words("language"),
+    key(),
+    words("language"),
     Column("created_at", UtcTime, nullable=False),
     Column("energy_kwh", Exact, nullable=False),
-    _words("mode"),
-    _words("filters"),
-    _words("asked"),
+    words("mode"),
+    words("filters"),
+    words("asked"),
     Column("reachable", Flag, nullable=False),
     Column("stopped", Flag, nullable=False),
+    # Minutes since midnight on the person's own clock.
+    Column("quiet_from", Integer),
+    Column("quiet_to", Integer),
+    Column("time_zone", Words),
+    Column("merged_into", Words, index=True),
+    Column("deleted_at", UtcTime),
 )
 
-identities = _table(
+cars = table(
+    "cars",
+    key(),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
+    words("name"),
+    words("plug"),
+    Column("battery_kwh", Exact, nullable=False),
+    Column("usable_kwh", Exact, nullable=False),
+    Column("usual", Flag, nullable=False),
+)
+
+# Sessions of the API and the page. The token is with the client alone; this is its SHA-256.
+logins = table(
+    "logins",
+    key("token_hash"),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
+    words("kind"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+    Column("revoked_at", UtcTime),
+)
+
+link_codes = table(
+    "link_codes",
+    key("code_hash"),
+    Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
+    words("channel"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+    Column("used_at", UtcTime),
+)
+
+# Codes that were none, by who entered them: guessing is limited.
+link_tries = table(
+    "link_tries",
+    number_key(),
+    words("user_id"),
+    Column("tried_at", UtcTime, nullable=False),
+    Index(None, "user_id", "tried_at"),
+    sqlite_autoincrement=True,
+)
+
+identities = table(
     "identities",
-    _key("channel"),
-    _key("external_id"),
+    key("channel"),
+    key("external_id"),
     Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
     Column("linked_at", UtcTime, nullable=False),
 )
 
-consents = _table(
+consents = table(
     "consents",
-    _number_key(),
+    number_key(),
     Column("user_id", Words, ForeignKey("users.id"), nullable=False),
-    _words("purpose"),
+    words("purpose"),
     Column("version", Integer, nullable=False),
     Column("granted_at", UtcTime, nullable=False),
     Column("withdrawn_at", UtcTime),
@@ -206,9 +243,9 @@ consents = _table(
     sqlite_autoincrement=True,
 )
 
-kept_searches = _table(
+kept_searches = table(
     "kept_searches",
-    _number_key(),
+    number_key(),
     Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
     Column("cell_lat", Real, nullable=False),
     Column("cell_lng", Real, nullable=False),
@@ -218,53 +255,53 @@ kept_searches = _table(
 
 # --- work -----------------------------------------------------------------------------------------------------
 
-inbox = _table(
+inbox = table(
     "inbox",
-    _number_key(),
-    _words("source"),
-    _words("key"),
-    _words("lane"),
-    _words("body"),
-    _words("state"),
+    number_key(),
+    words("source"),
+    words("key"),
+    words("lane"),
+    words("body"),
+    words("state"),
     Column("attempts", Integer, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Column("next_at", UtcTime, nullable=False),
     Column("lease_until", UtcTime),
     Column("finished_at", UtcTime),
-    _words("error"),
-    _words("reply"),
+    words("error"),
+    words("reply"),
     CheckConstraint("state IN ('new', 'working', 'done', 'dead')", name="state"),
     UniqueConstraint("source", "key"),
     Index(None, "source", "state", "id"),
     sqlite_autoincrement=True,
 )
 
-ticks = _table("ticks", _key("job"), _key("slot"), Column("taken_at", UtcTime, nullable=False, index=True))
+ticks = table("ticks", key("job"), key("slot"), Column("taken_at", UtcTime, nullable=False, index=True))
 
 # --- suppliers that talk to us --------------------------------------------------------------------------------
 
 # A party we are connected with. Tokens of theirs that we send stand encrypted in `document`; the ones we check
 # are stored as SHA-256, the pending one while a handshake or a rotation is open.
-partners = _table(
+partners = table(
     "partners",
-    _key(),
-    _words("kind"),
-    _words("state"),
+    key(),
+    words("kind"),
+    words("state"),
     Column("token_hash", Words, unique=True),
     Column("pending_token_hash", Words, unique=True),
-    _words("document"),
+    words("document"),
     Column("updated_at", UtcTime, nullable=False),
 )
 
 # What we asked of a gun and wait to hear about; the id is unguessable and part of the callback address.
-commands = _table(
+commands = table(
     "commands",
-    _key(),
-    _words("partner_id"),
-    _words("command"),
+    key(),
+    words("partner_id"),
+    words("command"),
     Column("start_seq", Words, nullable=False, index=True),
-    _words("result"),
-    _words("detail"),
+    words("result"),
+    words("detail"),
     Column("asked_at", UtcTime, nullable=False),
     Column("answered_at", UtcTime),
     # The gun it was asked of.
@@ -274,61 +311,106 @@ commands = _table(
 
 # What a partner told us, in its own words: the ground that a partial push (PATCH) is laid on. `mark` is what else
 # an object is looked for by, as our number of the session it belongs to.
-partner_objects = _table(
+partner_objects = table(
     "partner_objects",
-    _key("partner_id"),
-    _key("module"),
-    _key("key"),
-    _words("mark"),
+    key("partner_id"),
+    key("module"),
+    key("key"),
+    words("mark"),
     Column("updated_at", UtcTime),
-    _words("document"),
+    words("document"),
     Index(None, "partner_id", "module", "mark"),
 )
 
-session_updates = _table(
+session_updates = table(
     "session_updates",
-    _key("supplier_id"),
-    _key("start_seq"),
-    _words("document"),
+    key("supplier_id"),
+    key("start_seq"),
+    words("document"),
     Column("at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
 )
 
-charge_records = _table(
+charge_records = table(
     "charge_records",
-    _key("supplier_id"),
-    _key("record_id"),
+    key("supplier_id"),
+    key("record_id"),
     Column("start_seq", Words, nullable=False, index=True),
-    _words("body_hash"),
-    _words("document"),
+    words("body_hash"),
+    words("document"),
     Column("received_at", UtcTime, nullable=False),
 )
 
 # A supplier whose word is not taken for now: its last good state stays.
-freezes = _table(
+freezes = table(
     "freezes",
-    _key("supplier_id"),
-    _words("reason"),
-    _words("who"),
+    key("supplier_id"),
+    words("reason"),
+    words("who"),
     Column("frozen_at", UtcTime, nullable=False),
 )
 
 # One place, many descriptions: each station belongs to at most one place, named by one of its stations.
-links = _table(
+links = table(
     "links",
-    _key("station_id"),
+    key("station_id"),
     Column("place_id", Words, nullable=False, index=True),
-    _words("method"),
-    _words("evidence"),
+    words("method"),
+    words("evidence"),
     Column("linked_at", UtcTime, nullable=False),
 )
 
 # Pairs that a person has said are not one place; never linked again.
-splits = _table(
+splits = table(
     "splits",
-    _key("one"),
-    _key("other"),
-    _words("who"),
+    key("one"),
+    key("other"),
+    words("who"),
     Column("split_at", UtcTime, nullable=False),
     CheckConstraint("one < other", name="ordered"),
 )
+
+__all__ = [
+    "accounts",
+    "cars",
+    "cases",
+    "channel_pauses",
+    "charge_quotes",
+    "charge_records",
+    "charging_sessions",
+    "commands",
+    "connectors",
+    "consents",
+    "differences",
+    "freezes",
+    "halts",
+    "holds",
+    "idempotency",
+    "identities",
+    "inbox",
+    "kept_searches",
+    "link_codes",
+    "link_tries",
+    "links",
+    "logins",
+    "metadata",
+    "outbox",
+    "partner_objects",
+    "partners",
+    "price_observations",
+    "pulls",
+    "quarantine",
+    "reconciliations",
+    "record_bookings",
+    "refunds",
+    "session_events",
+    "session_updates",
+    "splits",
+    "stations",
+    "suppliers",
+    "tariffs",
+    "ticks",
+    "topups",
+    "transfers",
+    "users",
+]

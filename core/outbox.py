@@ -1,0 +1,122 @@
+"""What must be said or done next, written in the same transaction as the fact behind it.
+
+The database is the queue. A sender claims a row under a lease, does it, and writes down what came of it. What a
+dead sender leaves behind is ambiguous; each class of message says what is done about that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+MAX_ATTEMPTS = 5
+LEASE = timedelta(seconds=60)
+RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
+# The platform takes the same client_msg_id for the same message within this time.
+WECHAT_REPEATS_WITHIN = timedelta(minutes=10)
+
+
+class OutboxState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"  # it may have arrived; not sent again
+    DEAD = "dead"  # given up
+    EXPIRED = "expired"  # no longer worth saying
+
+
+class MessageClass(StrEnum):
+    """What kind of thing it is, which decides what becomes of it when a sender dies or a chat is gone."""
+
+    COMMAND = "command"  # a start, a stop, an order to a provider: the handler itself knows how to be sure
+    MONEY = "money"  # about the driver's money: said again rather than not at all
+    ALERT = "alert"  # a price alert: one too few is better than one too many
+    NOTICE = "notice"  # anything else
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`resend` after a lease ran out in the middle of sending; else the row is uncertain."""
+
+    resend: bool
+    marked_as_repeat: bool = False  # the text then says "repeat of", so that a double does no harm
+
+
+POLICIES = {
+    # Running it again is safe: the handler compares and sets the session's state before it calls anybody.
+    MessageClass.COMMAND: Policy(resend=True),
+    MessageClass.MONEY: Policy(resend=True, marked_as_repeat=True),
+    MessageClass.ALERT: Policy(resend=False),
+    MessageClass.NOTICE: Policy(resend=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One thing to be done once. `kind` names the handler, `subject` is the id it works on.
+
+    `channel` and `address` say where a message goes, "" for commands; `body` is JSON for the handler.
+    """
+
+    id: int
+    dedupe_key: str
+    klass: MessageClass
+    kind: str
+    subject: str
+    channel: str
+    address: str
+    body: str
+    state: OutboxState
+    attempts: int
+    created_at: datetime
+    next_at: datetime
+    expires_at: datetime | None
+    token: str = ""
+    user_id: str = ""
+    interrupted: bool = False  # an earlier sender died in the middle of it
+    error: str = ""
+    sent_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to be. `dedupe_key` makes writing it twice writing it once: class : subject : state."""
+
+    dedupe_key: str
+    klass: MessageClass
+    kind: str
+    subject: str
+    body: str = "{}"
+    channel: str = ""
+    address: str = ""
+    user_id: str = ""
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Fate(StrEnum):
+    """What came of an attempt."""
+
+    SENT = "sent"
+    NOT_SENT = "not_sent"  # it never left us, or was refused for now: try again
+    UNCERTAIN = "uncertain"  # it left us and nobody answered
+    REFUSED = "refused"  # final
+    GONE = "gone"  # the chat is no longer there
+    POINTLESS = "pointless"  # what it says is no longer true
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`pause_channel` holds back everything for the channel: the platform asked for it."""
+
+    fate: Fate
+    sent_ref: str = ""
+    error: str = ""
+    retry_after: timedelta | None = None
+    pause_channel: bool = False
+
+
+def repeated_key(row: OutboxRow) -> str:
+    """The number under which a platform that dedupes knows this message again (WeChat client_msg_id, at most 32)."""
+    return f"kw-{row.id}"
