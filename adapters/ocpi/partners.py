@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adapters.ocpi.sealed import Sealer
 from adapters.ocpi.tokens import candidates, fingerprint
@@ -14,6 +15,9 @@ from adapters.text import utc
 from core.ports import Clock, Database, Partner, PartnerState
 
 KIND = "ocpi"
+# So long a token that another process has revoked is still taken.
+REMEMBERED_FOR = timedelta(seconds=1)
+MOST_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Partners:
 
     def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
         self.database, self.sealer, self.clock = database, sealer, clock
+        self._callers = _Callers()
 
     def get(self, supplier_id: str) -> Known | None:
         with self.database.read() as unit:
@@ -72,12 +77,18 @@ class Partners:
         return _known(partner) if partner and partner.kind == KIND else None
 
     def caller(self, authorization: str | None) -> tuple[Known, str] | None:
-        """Whose token stands in the header, and the token."""
+        """Whose token stands in the header, and the token. What other processes change is seen a second later."""
+        now, as_of = self.clock.now(), self._callers.changes
+        if (remembered := self._callers.get(authorization, now)) is not None:
+            return remembered
         for token in reversed(candidates(authorization)):  # most come in Base64
             with self.database.read() as unit:
                 partner = unit.partners.by_token(fingerprint(token))
             if partner and partner.kind == KIND:
-                return _known(partner), token
+                known = _known(partner)
+                if known.state is PartnerState.REGISTERED and not known.is_rotating:
+                    self._callers.remember(authorization, known, token, now, as_of)
+                return known, token
         return None
 
     def token(self, connection: Connection) -> str:
@@ -115,7 +126,7 @@ class Partners:
         self._change(supplier_id, later)
 
     def remove(self, supplier_id: str) -> None:
-        with self.database.write() as unit:
+        with self._callers.changing(), self.database.write() as unit:
             unit.partners.remove(supplier_id)
 
     def _save(
@@ -127,16 +138,53 @@ class Partners:
         connection: Connection,
     ) -> None:
         document = _written(connection)
-        with self.database.write() as unit:
+        with self._callers.changing(), self.database.write() as unit:
             unit.partners.save(
                 Partner(supplier_id, KIND, state, token_hash, pending, document, self.clock.now()),
             )
 
     def _change(self, supplier_id: str, change: Callable[[Partner], Partner]) -> None:
-        with self.database.write() as unit:
+        with self._callers.changing(), self.database.write() as unit:
             partner = unit.partners.get(supplier_id)
             if partner is not None and (changed := change(partner)) is not partner:
                 unit.partners.save(replace(changed, updated_at=self.clock.now()))
+
+
+class _Callers:
+    """Who was let in a moment ago: a partner that pushes a thousand states a second is not looked up for each.
+
+    Only settled partners: during a handshake each call may find another state than the one before.
+    """
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._kept: dict[str | None, tuple[datetime, Known, str]] = {}
+
+    def get(self, authorization: str | None, now: datetime) -> tuple[Known, str] | None:
+        found = self._kept.get(authorization)
+        # A clock that was put back must not keep anybody.
+        if found is None or not timedelta(0) <= now - found[0] < REMEMBERED_FOR:
+            return None
+        return found[1], found[2]
+
+    def remember(self, authorization: str | None, known: Known, token: str, at: datetime, as_of: int) -> None:
+        """`as_of` is what `changes` was before the look: what was seen during a change may be over already."""
+        if as_of != self.changes:
+            return
+        if len(self._kept) >= MOST_REMEMBERED:
+            self._kept.clear()
+        self._kept[authorization] = at, known, token
+        if as_of != self.changes:
+            self._kept.clear()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Around a change of any partner, its commit included."""
+        try:
+            yield
+        finally:
+            self.changes += 1
+            self._kept.clear()
 
 
 def _known(partner: Partner) -> Known:
