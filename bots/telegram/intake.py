@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientTimeout
 from pydantic import ValidationError
 
 from bots.telegram.crossing import Crossing
-from bots.telegram.updates import ALLOWED, SOURCE, take_in
+from bots.telegram.updates import ALLOWED, SOURCE, take_in_all
 from core.errors import ConfigurationError
 from core.ports import InboxMessage
 from core.services.inbox import LEASE_S, Inbox
@@ -38,6 +38,7 @@ class Desk:
         # Threads of its own: the books of the inbox are kept also when all others wait on something slow.
         self._run = Crossing(threads=2, deadline_s=30.0)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._worked_off: list[InboxMessage] = []  # and not yet marked so in the inbox
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then what is at work is finished."""
@@ -54,19 +55,21 @@ class Desk:
         room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return
+        finished, self._worked_off = self._worked_off, []
         try:
-            messages = await self._run(self.inbox.claim, SOURCE, room)
+            messages = await self._run(self.inbox.claim, SOURCE, room, finished)
         except Exception:
+            self._worked_off = finished + self._worked_off  # once more at the next look
             log.exception("the inbox cannot be read")
             return
         for message in messages:
             task = asyncio.create_task(self._work_one(message))
             self._tasks.add(task)
-            task.add_done_callback(self._worked)
+            task.add_done_callback(self._ended)
 
-    def _worked(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.bell.set()  # the next update of that chat may be waiting
+        self.bell.set()  # it has to be marked as done, and the next update of that chat may be waiting
 
     async def _work_one(self, message: InboxMessage) -> None:
         update = json.loads(message.body)
@@ -79,7 +82,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - whatever it is, the update is kept
             await self._failed(message, update, error)
         else:
-            await self._run(self.inbox.finish, message)
+            self._worked_off.append(message)
 
     async def _failed(self, message: InboxMessage, update: dict[str, Any], error: Exception) -> None:
         if isinstance(error, ValidationError):
@@ -98,7 +101,16 @@ class Desk:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._mark_the_last()
         self._run.close()
+
+    async def _mark_the_last(self) -> None:
+        if not self._worked_off:
+            return
+        try:
+            await self._run(self.inbox.finish, *self._worked_off)
+        except Exception:
+            log.exception("what was worked off last could not be marked so: it is worked again after the start")
 
 
 class Poller:
@@ -118,7 +130,8 @@ class Poller:
         while True:
             try:
                 updates = await self._ask(wait_s)
-                await self._run(self._store, updates)
+                if updates:
+                    await self._run(take_in_all, self.inbox, updates)
             except (ClientError, OSError, ValueError, _Refused) as problem:
                 failures += 1
                 pause_s = problem.retry_after_s if isinstance(problem, _Refused) else 0
@@ -136,12 +149,10 @@ class Poller:
                 ready()
             failures = 0
             if updates:
-                self.offset = max([self.offset, *(int(update["update_id"]) + 1 for update in updates)])
+                # Of this batch and not of all: after a quiet week Telegram goes on with a random number, which may
+                # be a lower one, and an offset above it would throw away what we have not seen.
+                self.offset = max(int(update["update_id"]) for update in updates) + 1
                 self.bell.set()
-
-    def _store(self, updates: list[dict[str, Any]]) -> None:
-        for update in updates:
-            take_in(self.inbox, update)
 
     async def _ask(self, wait_s: int) -> list[dict[str, Any]]:
         session = self.bot.session

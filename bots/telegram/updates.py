@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from core.services.inbox import Inbox
+from core.services.inbox import Inbox, Incoming
 
 SOURCE = "telegram"
 # What we ask Telegram for. Payments will add pre_checkout_query, which has to be answered within ten seconds.
@@ -15,6 +16,15 @@ _MOST_ID = 2**63
 
 def take_in(inbox: Inbox, update: object) -> bool:
     """Store an update; False when it came before. Raises ValueError for what is no update."""
+    return take_in_all(inbox, [update]) == 1
+
+
+def take_in_all(inbox: Inbox, updates: Iterable[object]) -> int:
+    """Store a batch, all of it or nothing; returns how many are new. Raises ValueError for what is no update."""
+    return inbox.accept_all(SOURCE, [_incoming(update) for update in updates])
+
+
+def _incoming(update: object) -> Incoming:
     if not isinstance(update, dict):
         raise ValueError("an update is a JSON object")
     number = update.get("update_id")
@@ -22,7 +32,7 @@ def take_in(inbox: Inbox, update: object) -> bool:
         raise ValueError("an update has a whole update_id")
     # ASCII keeps lone surrogates and NUL escaped, which no database would take as text.
     body = json.dumps(update, ensure_ascii=True, separators=(",", ":"))
-    return inbox.accept(SOURCE, str(number), chat_of(update) or f"update {number}", body)
+    return Incoming(str(number), chat_of(update) or f"update {number}", body)
 
 
 def chat_of(update: dict[str, Any]) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from core.ports import Clock, Database, InboxMessage, InboxState
@@ -14,6 +15,15 @@ LEASE_S = 60.0
 KEEP_DONE_FOR = timedelta(days=2)
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a platform told us, before it is stored. The messages of one lane are worked one after the other."""
+
+    key: str
+    lane: str
+    body: str
 
 
 class Inbox:
@@ -27,21 +37,36 @@ class Inbox:
         with self.database.write() as unit:
             return unit.inbox.add(source, key, lane, body, self.clock.now())
 
-    def claim(self, source: str, limit: int) -> list[InboxMessage]:
-        """Messages that are now ours to work off, at most one per lane.
+    def accept_all(self, source: str, messages: Iterable[Incoming]) -> int:
+        """Store a batch, all of it or nothing; returns how many were new.
 
-        One that took its worker down with it every time comes back when its lease runs out; here it is given up.
+        One transaction: on a slow disk each commit costs a second, and nobody else can write between them.
+        """
+        at = self.clock.now()
+        with self.database.write() as unit:
+            return sum(unit.inbox.add(source, one.key, one.lane, one.body, at) for one in messages)
+
+    def claim(self, source: str, limit: int, finished: Sequence[InboxMessage] = ()) -> list[InboxMessage]:
+        """Messages that are now ours to work off, at most one per lane; `finished` ones are done with first.
+
+        Both in one transaction, so that a chat costs one commit per message and not two.
+        A message that took its worker down with it every time comes back when its lease runs out; here it is
+        given up.
         """
         with self.database.write() as unit:
+            for message in finished:
+                unit.inbox.done(message.id, self.clock.now())
             messages = unit.inbox.claim(source, limit=limit, lease_s=LEASE_S, at=self.clock.now())
         for message in messages:
             if message.attempts > MAX_ATTEMPTS:
                 self.fail(message, RuntimeError("its worker never came back"))
         return [message for message in messages if message.attempts <= MAX_ATTEMPTS]
 
-    def finish(self, message: InboxMessage, reply: str = "") -> None:
+    def finish(self, *messages: InboxMessage, reply: str = "") -> None:
+        """Worked off; all of them have the same reply, if any."""
         with self.database.write() as unit:
-            unit.inbox.done(message.id, self.clock.now(), reply)
+            for message in messages:
+                unit.inbox.done(message.id, self.clock.now(), reply)
 
     def fail(self, message: InboxMessage, error: BaseException) -> bool:
         """Put a message back for another try, or give it up after five; True when given up."""
@@ -68,7 +93,7 @@ class Inbox:
                 log.exception("a message failed", extra={"inbox_id": message.id, "source": source})
                 self.fail(message, error)
             else:
-                self.finish(message, reply or "")
+                self.finish(message, reply=reply or "")
         return len(messages)
 
     def reply(self, source: str, key: str) -> tuple[InboxState, str] | None:

@@ -48,3 +48,11 @@ def test_without_redis_limits_are_kept_in_memory() -> None:
 
 def test_every_rate_can_be_read() -> None:
     assert set(Limiter(None).rates) == set(RATES)
+
+
+def test_a_chat_may_ask_forty_times_a_minute() -> None:
+    limiter = Limiter(None)
+    for _ in range(40):
+        limiter.hit("telegram", "lin")
+    with pytest.raises(TooMany):
+        limiter.hit("telegram", "lin")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import requests
 from werkzeug.formparser import parse_form_data
@@ -155,6 +155,7 @@ class BotApi:
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
         self.pending: list[dict[str, Any]] = []
+        self.again: list[dict[str, Any]] = []  # delivered once more, although they are confirmed
         self.confirmed = 0
         self.commands: dict[str, list[dict[str, Any]]] = {}
         self._ids = {"update": 1000, "message": 100, "callback": 1, "person": 5000}
@@ -164,11 +165,12 @@ class BotApi:
 
     # --- life ---
 
-    def __enter__(self) -> BotApi:
+    def __enter__(self) -> Self:
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # the body would wait 40 ms for the acknowledgement of the headers
 
             def do_POST(self) -> None:
                 api._answer(self)
@@ -219,16 +221,21 @@ class BotApi:
     def made(self, method: str, **params: Any) -> list[Call]:
         return [c for c in self.calls if c.method == method and params.items() <= c.params.items()]
 
-    def incoming(self, kind: str, event: dict[str, Any], update_id: int | None = None) -> int:
+    def incoming(self, kind: str, event: dict[str, Any]) -> int:
         """Hand an update to the bot; returns the message id, if it has one."""
         with self.changed:
-            number = update_id or self._next("update")
-            update = {"update_id": number, kind: event}
+            update = {"update_id": self._next("update"), kind: event}
             self.pending.append(update)
             self.changed.notify_all()
         if self.deliver_to:
             self.deliver(update)
         return int(event.get("message_id", 0))
+
+    def deliver_again(self, update: dict[str, Any]) -> None:
+        """Hand over an update that the bot has confirmed, as if Telegram had missed that."""
+        with self.changed:
+            self.again.append(update)
+            self.changed.notify_all()
 
     def deliver(self, update: dict[str, Any], secret: str | None = None) -> int:
         """Post an update to the webhook, as Telegram does; returns the status."""
@@ -327,9 +334,10 @@ class BotApi:
             self.pending = [update for update in self.pending if update["update_id"] >= offset]
             self.confirmed = max(self.confirmed, offset - 1)
             self.changed.notify_all()
-            while not self.pending and (left := end - time.monotonic()) > 0:
+            while not (self.pending or self.again) and (left := end - time.monotonic()) > 0:
                 self.changed.wait(left)
-            return list(self.pending[: params.get("limit", 100)])
+            again, self.again = self.again, []
+            return again + self.pending[: params.get("limit", 100)]
 
     def _setWebhook(self, params: dict[str, Any]) -> bool:
         if not params["url"].startswith("https://"):

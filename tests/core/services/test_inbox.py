@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.ports import InboxMessage, InboxState
-from core.services.inbox import LEASE_S, MAX_ATTEMPTS, Inbox
+from core.services.inbox import LEASE_S, MAX_ATTEMPTS, Inbox, Incoming
 from tests.world import World, make_world
 
 
@@ -71,6 +71,16 @@ def test_a_chat_keeps_its_order_and_does_not_hold_up_others(inbox: Inbox) -> Non
     assert inbox.claim("telegram", 10) == []
     inbox.finish(first[0])
     assert [one.key for one in inbox.claim("telegram", 10)] == ["2"]
+
+
+def test_finishing_and_claiming_the_next_is_one_step(inbox: Inbox) -> None:
+    inbox.accept_all("telegram", [Incoming(key, "lin", key) for key in ("1", "2", "2")])
+    first = inbox.claim("telegram", 10)
+    second = inbox.claim("telegram", 10, finished=first)
+    assert [one.key for one in first + second] == ["1", "2"]
+    assert inbox.reply("telegram", "1") == (InboxState.DONE, "")
+    inbox.finish(*second)
+    assert inbox.counts() == {("telegram", "done"): 2}
 
 
 def test_old_messages_are_forgotten(inbox: Inbox, world: World) -> None:
