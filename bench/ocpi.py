@@ -104,9 +104,6 @@ def pull(url: str, cpo: str) -> dict[str, Any]:
         wall, cpu = time.monotonic(), time.process_time()
         report = service.load(source, doubt_shrinking=True)
         figures |= {f"{name}_s": time.monotonic() - wall, f"{name}_cpu_s": time.process_time() - cpu}
-        # What autovacuum does on a server that runs for longer than a benchmark.
-        with database.engine.begin() as db:
-            db.exec_driver_sql("ANALYZE")
     figures["stations"], figures["changed_again"] = report.stations, report.added + report.changed
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return figures

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Double, Integer, Text
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Dialect, Double, Integer, Text
 from sqlalchemy.types import REAL, TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,11 +83,27 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        if "\x00" in value:
-            value = value.replace("\x00", "")
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return None if value is None else _clean(value)
+
+
+class WordList(TypeDecorator[Sequence[str]]):
+    """Many texts as one value of a statement: an array on PostgreSQL, JSON on SQLite. No column has it."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(Text))
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        words = [_clean(one) for one in value or ()]
+        return json.dumps(words, ensure_ascii=False) if dialect.name == "sqlite" else words
+
+
+def _clean(text: str) -> str:
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=10_000)

@@ -10,10 +10,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 # How long a writer waits for the others. Catalogue batches take tenths of a second each.
 SQLITE_BUSY_MS = 20_000
-POSTGRES_TIMEOUTS = {
+POSTGRES_SETTINGS = {
     "lock_timeout": "5s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "30s",
+    # Our statements are short: compiling one takes longer than running it.
+    "jit": "off",
 }
 CONNECT_TIMEOUT_S = 5
 # Set on a connection that only reads; every other transaction of SQLite takes the write lock at its start.
@@ -37,7 +39,7 @@ def open_engine(url: str) -> Engine:
     target = database_url(url)
     if target.get_backend_name() == "sqlite":
         return _sqlite(target)
-    options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_TIMEOUTS.items())
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
     return create_engine(
         target,
         hide_parameters=True,

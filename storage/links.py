@@ -8,12 +8,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select
 
 from core.geo import Datum
 from core.merging import Evidence, Link, Method, Part, id_key
 from core.ports import Position, Split
-from storage.bulk import chunks, insert, upsert
+from storage.bulk import insert, rows_by, upsert
 from storage.stations import touch
 from storage.tables import connectors, links, splits, stations
 
@@ -36,17 +36,15 @@ class SqlLinks:
 
     def _links(self, column: Any, values: Iterable[str] | None) -> list[Link]:
         every = select(links).order_by(links.c.station_id)
-        if values is None:
-            return [_to_link(row) for row in self.db.execute(every)]
-        wanted = sorted(set(values))
-        return [_to_link(row) for chunk in chunks(wanted) for row in self.db.execute(every.where(column.in_(chunk)))]
+        rows = self.db.execute(every).mappings() if values is None else rows_by(self.db, every, column, values)
+        return [_to_link(row) for row in rows]
 
     def save(self, new: Sequence[Link], looked_at: Iterable[str], at: datetime) -> list[str]:
         after = {link.station_id: link for link in new}
         before = self.links(after.keys() | set(looked_at))
         gone = sorted(before.keys() - after.keys())
-        for chunk in chunks(gone):
-            self.db.execute(delete(links).where(links.c.station_id.in_(chunk)))
+        if gone:
+            self.db.execute(_DELETE_LINK, [{"of_station": key} for key in gone])
         changed = [link for key, link in sorted(after.items()) if before.get(key) != link]
         upsert(self.db, links, [_row(link, at) for link in changed])
         # Better or worse evidence for the same place is nothing to tell the indexes about.
@@ -88,19 +86,18 @@ class SqlPlacings:
         self.db = db
 
     def of_all(self) -> dict[str, tuple[str, Part]]:
-        return self._read(_PLACINGS)
+        return _placings(self.db.execute(_PLACINGS).mappings())
 
     def of(self, station_ids: Sequence[str]) -> dict[str, tuple[str, Part]]:
-        found: dict[str, tuple[str, Part]] = {}
-        for chunk in chunks(station_ids):
-            found |= self._read(_PLACINGS.where(links.c.station_id.in_(chunk)))
-        return found
-
-    def _read(self, statement: Any) -> dict[str, tuple[str, Part]]:
-        return {row.station_id: (row.place_id, Part(row.method)) for row in self.db.execute(statement)}
+        return _placings(rows_by(self.db, _PLACINGS, links.c.station_id, station_ids))
 
 
+_DELETE_LINK = delete(links).where(links.c.station_id == bindparam("of_station"))
 _PLACINGS = select(links.c.station_id, links.c.place_id, links.c.method)
+
+
+def _placings(rows: Iterable[RowMapping]) -> dict[str, tuple[str, Part]]:
+    return {row["station_id"]: (row["place_id"], Part(row["method"])) for row in rows}
 
 
 def _where(link: Link | None) -> tuple[str, Part] | None:
@@ -117,9 +114,9 @@ def _row(link: Link, at: datetime) -> dict[str, Any]:
     }
 
 
-def _to_link(row: Row[Any]) -> Link:
-    evidence = tuple(_to_evidence(one) for one in json.loads(row.evidence))
-    return Link(row.station_id, row.place_id, Part(row.method), evidence)
+def _to_link(row: RowMapping) -> Link:
+    evidence = tuple(_to_evidence(one) for one in json.loads(row["evidence"]))
+    return Link(row["station_id"], row["place_id"], Part(row["method"]), evidence)
 
 
 def _to_evidence(document: dict[str, Any]) -> Evidence:

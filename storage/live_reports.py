@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, RowMapping, bindparam, func, select, 
 
 from core.station import ConnectorRef, StatusReport
 from core.tariff import Tariff
-from storage.bulk import chunks, insert_new
+from storage.bulk import insert_new, rows_by
 from storage.live_values import PriceHistory, is_newer
 from storage.stations import lock_stations, touch
 from storage.tables import connectors, stations, tariffs
@@ -47,15 +47,14 @@ class SqlLiveReports:
     def known(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> set[ConnectorRef]:
         by_station = self._stations_of(supplier_id, refs)
         here = select(stations.c.id).where(stations.c.removed_at.is_(None))
-        found = (here.where(stations.c.id.in_(ids)) for ids in chunks(sorted(by_station)))
-        return {ref for one in found for key in self.db.execute(one).scalars() for ref in by_station[key]}
+        return {ref for row in rows_by(self.db, here, stations.c.id, by_station) for ref in by_station[row["id"]]}
 
     def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
         return sorted(self._stations_of(supplier_id, refs))
 
     def tariff_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> dict[ConnectorRef, str]:
         rows = self._named_guns(supplier_id, refs, connectors.c.tariff_id)
-        return {ref: row.tariff_id for ref, row in rows if row.tariff_id}
+        return {ref: row["tariff_id"] for ref, row in rows if row["tariff_id"]}
 
     def tariff_counts(self, supplier_id: str) -> dict[str, int]:
         mine = (connectors.c.supplier_id == supplier_id, connectors.c.tariff_id.is_not(None))
@@ -92,52 +91,42 @@ class SqlLiveReports:
 
     def add_tariffs(self, tariffs: Iterable[Tariff]) -> None:
         by_id = {tariff_id(tariff): tariff for tariff in tariffs}
-        for chunk in chunks(sorted(by_id)):
-            known = set(self.db.execute(select(_TARIFFS.c.id).where(_TARIFFS.c.id.in_(chunk))).scalars())
-            new = [{"id": key, "document": _document(by_id[key])} for key in chunk if key not in known]
-            insert_new(self.db, _TARIFFS, new)
+        known = {row["id"] for row in rows_by(self.db, select(_TARIFFS.c.id), _TARIFFS.c.id, by_id)}
+        new = [{"id": key, "document": _document(by_id[key])} for key in sorted(by_id.keys() - known)]
+        insert_new(self.db, _TARIFFS, new)
 
     def tariffs(self, ids: Iterable[str] | None = None) -> dict[str, Tariff]:
         if ids is None:
             return {row.id: _tariff(row.document) for row in self.db.execute(select(_TARIFFS))}
-        found: dict[str, Tariff] = {}
-        for chunk in chunks(dict.fromkeys(ids)):
-            rows = self.db.execute(select(_TARIFFS).where(_TARIFFS.c.id.in_(chunk)))
-            found |= {row.id: _tariff(row.document) for row in rows}
-        return found
+        rows = rows_by(self.db, select(_TARIFFS), _TARIFFS.c.id, ids)
+        return {row["id"]: _tariff(row["document"]) for row in rows}
 
     def _locked_guns(self, supplier_id: str, refs: Collection[ConnectorRef]) -> list[RowMapping]:
         """The guns of these names, their stations locked, in one order for all writers."""
-        guns: list[RowMapping] = []
         by_station = self._stations_of(supplier_id, refs)
-        for ids in chunks(sorted(by_station)):
-            here = lock_stations(self.db, ids)
-            rows = self.db.execute(select(connectors).where(connectors.c.station_id.in_(here))).mappings()
-            guns += [row for row in rows if _ref(row) in by_station[row["station_id"]]]
-        return guns
+        here = lock_stations(self.db, by_station)
+        guns = rows_by(self.db, select(connectors), connectors.c.station_id, here)
+        return [gun for gun in guns if _ref(gun) in by_station[gun["station_id"]]]
 
     def _stations_of(self, supplier_id: str, refs: Collection[ConnectorRef]) -> dict[str, set[ConnectorRef]]:
         by_station: dict[str, set[ConnectorRef]] = defaultdict(set)
         for ref, row in self._named_guns(supplier_id, refs, connectors.c.station_id):
-            by_station[row.station_id].add(ref)
+            by_station[row["station_id"]].add(ref)
         return by_station
 
     def _named_guns(
         self, supplier_id: str, refs: Collection[ConnectorRef], wanted: Column[Any]
-    ) -> Iterator[tuple[ConnectorRef, Any]]:
+    ) -> Iterator[tuple[ConnectorRef, RowMapping]]:
         """One column of these guns. One operator at a time: SQLite does not use the index for pairs of values."""
         by_operator: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             by_operator[ref.operator_id].append(ref.connector_id)
         for operator_id, connector_ids in by_operator.items():
-            for chunk in chunks(connector_ids):
-                named = select(wanted, connectors.c.connector_id).where(
-                    connectors.c.supplier_id == supplier_id,
-                    connectors.c.operator_id == operator_id,
-                    connectors.c.connector_id.in_(chunk),
-                )
-                for row in self.db.execute(named):
-                    yield ConnectorRef(operator_id, row.connector_id), row
+            named = select(wanted, connectors.c.connector_id).where(
+                connectors.c.supplier_id == supplier_id, connectors.c.operator_id == operator_id
+            )
+            for row in rows_by(self.db, named, connectors.c.connector_id, connector_ids):
+                yield ConnectorRef(operator_id, row["connector_id"]), row
 
 
 _TARIFFS = tariffs

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, or_, select
 
 from core.ports import Partner, PartnerObject, PartnerState
-from storage.bulk import chunks, upsert
+from storage.bulk import rows_by, upsert
 from storage.tables import partner_objects, partners
 
 
@@ -48,13 +48,9 @@ class SqlPartnerObjects:
         return self.many(partner_id, module, [key]).get(key)
 
     def many(self, partner_id: str, module: str, keys: Sequence[str]) -> dict[str, PartnerObject]:
-        found: dict[str, PartnerObject] = {}
-        for chunk in chunks(sorted(set(keys))):
-            # One order for all, so that no two writers wait for each other.
-            statement = _of(partner_id, module).where(_T.key.in_(chunk)).order_by(_T.key)
-            rows = self.db.execute(statement.with_for_update() if self._locks else statement).mappings()
-            found |= {row["key"]: _object(row) for row in rows}
-        return found
+        statement = _of(partner_id, module)
+        rows = rows_by(self.db, statement.with_for_update() if self._locks else statement, _T.key, keys)
+        return {row["key"]: _object(row) for row in rows}
 
     def all(self, partner_id: str, module: str) -> list[PartnerObject]:
         return [_object(row) for row in self.db.execute(_of(partner_id, module).order_by(_T.key)).mappings()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, 
 from core.geo import Point
 from core.ports import Diff
 from core.station import Connector, ConnectorRef, ConnectorStatus, Station, station_key
-from storage.bulk import chunks, upsert
+from storage.bulk import chunks, listed, rows_by, upsert
 from storage.live_values import PriceHistory, merge_live
 from storage.station_rows import connector_row, content_hash, station_row, to_connector, to_station
 from storage.tables import connectors, stations
@@ -80,14 +80,12 @@ class SqlStations:
     def _known(self, ids: Sequence[str]) -> dict[str, RowMapping]:
         columns = (_STATIONS.c.id, _STATIONS.c.content_hash, _STATIONS.c.removed_at, _STATIONS.c.revision)
         # Locked until the end, so that what is compared here is what is overwritten.
-        statement = select(*columns).where(_STATIONS.c.id.in_(ids)).order_by(_STATIONS.c.id).with_for_update()
-        return {row["id"]: row for row in self.db.execute(statement).mappings()}
+        return {row["id"]: row for row in rows_by(self.db, select(*columns).with_for_update(), _STATIONS.c.id, ids)}
 
     def _stored_guns(self, ids: Sequence[str]) -> dict[str, dict[tuple[str, str], RowMapping]]:
         guns: dict[str, dict[tuple[str, str], RowMapping]] = {key: {} for key in ids}
-        if ids:
-            for row in self.db.execute(select(connectors).where(connectors.c.station_id.in_(ids))).mappings():
-                guns[row["station_id"]][row["operator_id"], row["connector_id"]] = row
+        for row in rows_by(self.db, select(connectors), connectors.c.station_id, ids):
+            guns[row["station_id"]][row["operator_id"], row["connector_id"]] = row
         return guns
 
     def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
@@ -102,19 +100,18 @@ class SqlStations:
         removed: list[str] = []
         for chunk in chunks(ids):
             here = lock_stations(self.db, chunk)
-            self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(here)).values(removed_at=at))
+            self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(listed(self.db, here))).values(removed_at=at))
             removed += here
         touch(self.db, removed, at)
         return removed
 
     def held(self, ids: Sequence[str]) -> dict[str, Station]:
-        here = [one for chunk in chunks(sorted(set(ids))) for one in lock_stations(self.db, chunk)]
-        return {station.id: station for station in self.stations(here)}
+        return {station.id: station for station in self.stations(lock_stations(self.db, ids))}
 
     def points(self, ids: Sequence[str]) -> dict[str, Point]:
         where = select(_STATIONS.c.id, _STATIONS.c.lat, _STATIONS.c.lng).where(_STATIONS.c.removed_at.is_(None))
-        rows = (row for chunk in chunks(ids) for row in self.db.execute(where.where(_STATIONS.c.id.in_(chunk))))
-        return {row.id: Point(row.lat, row.lng) for row in rows}
+        rows = rows_by(self.db, where, _STATIONS.c.id, ids)
+        return {row["id"]: Point(row["lat"], row["lng"]) for row in rows}
 
     def places_of(self, supplier_id: str) -> list[tuple[Point, str]]:
         here = (_STATIONS.c.supplier_id == supplier_id, _STATIONS.c.removed_at.is_(None))
@@ -131,8 +128,9 @@ class SqlStations:
             yield from self._all_stations()
             return
         for chunk in chunks(dict.fromkeys(ids)):
-            listed = _LISTED.where(_STATIONS.c.id.in_(chunk)).order_by(_STATIONS.c.id)
-            yield from self._with_guns(self.db.execute(listed).mappings().all())
+            yield from self._with_guns(
+                list(rows_by(self.db, _LISTED.order_by(_STATIONS.c.id), _STATIONS.c.id, chunk))
+            )
 
     def _all_stations(self, page: int = 500) -> Iterator[Station]:
         last = ""
@@ -146,8 +144,8 @@ class SqlStations:
 
     def _with_guns(self, rows: Sequence[RowMapping]) -> Iterator[Station]:
         guns: dict[str, list[Connector]] = defaultdict(list)
-        wanted = select(connectors).where(connectors.c.station_id.in_([row["id"] for row in rows]))
-        for gun in self.db.execute(wanted.order_by(connectors.c.position)).mappings():
+        wanted = select(connectors).order_by(connectors.c.position)
+        for gun in rows_by(self.db, wanted, connectors.c.station_id, [row["id"] for row in rows]):
             guns[gun["station_id"]].append(to_connector(gun))
         for row in rows:
             yield to_station(row, tuple(guns[row["id"]]))
@@ -172,18 +170,18 @@ class SqlStations:
         return list(self.db.execute(select(_STATIONS.c.id).where(_STATIONS.c.changed_at >= at)).scalars())
 
 
-def lock_stations(db: Connection, station_ids: Sequence[str]) -> list[str]:
+def lock_stations(db: Connection, station_ids: Iterable[str]) -> list[str]:
     """Keep others from writing these stations until the end; returns those that are not removed. Every writer
     locks in the order of ids, so that no two wait for each other."""
-    here = (stations.c.id.in_(station_ids), stations.c.removed_at.is_(None))
-    return list(db.execute(select(stations.c.id).where(*here).order_by(stations.c.id).with_for_update()).scalars())
+    here = select(stations.c.id).where(stations.c.removed_at.is_(None)).with_for_update()
+    return [row["id"] for row in rows_by(db, here, stations.c.id, station_ids)]
 
 
 def touch(db: Connection, station_ids: Sequence[str], at: datetime) -> None:
     """Mark stations as written, so that every index looks at them again."""
     for chunk in chunks(sorted(station_ids)):
         written = {"changed_at": at, "revision": stations.c.revision + 1}
-        db.execute(update(stations).where(stations.c.id.in_(chunk)).values(written))
+        db.execute(update(stations).where(stations.c.id.in_(listed(db, chunk))).values(written))
 
 
 _STATIONS = stations

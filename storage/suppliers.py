@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from core.geo import Datum
 from core.ports import QuarantineRow, SupplierState
 from core.station import Rejected, Supplier
-from storage.bulk import chunks, insert, insert_new, upsert
+from storage.bulk import insert, insert_new, rows_by, upsert
 from storage.tables import pulls, quarantine, stations, suppliers
 
 
@@ -90,22 +90,19 @@ class SqlSuppliers:
 
     def unseen(self, supplier_id: str, rejected: Sequence[Rejected]) -> int:
         keys = {_row_key(one) for one in rejected}
-        mine = select(func.count()).where(quarantine.c.supplier_id == supplier_id)
-        counts = (mine.where(quarantine.c.row_key.in_(chunk)) for chunk in chunks(keys))
-        return len(keys) - sum(self.db.execute(count).scalar_one() for count in counts)
+        mine = select(quarantine.c.row_key).where(quarantine.c.supplier_id == supplier_id)
+        return len(keys) - sum(1 for _ in rows_by(self.db, mine, quarantine.c.row_key, keys))
 
     def waiting(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> dict[str, QuarantineRow]:
         keys = [_row_key(Rejected(one, reason)) for one in external_ids]
         mine = select(*_SHOWN).where(quarantine.c.supplier_id == supplier_id)
-        found = (mine.where(quarantine.c.row_key.in_(chunk)) for chunk in chunks(keys))
-        rows = [QuarantineRow(**row) for one in found for row in self.db.execute(one).mappings()]
+        rows = [QuarantineRow(**row) for row in rows_by(self.db, mine, quarantine.c.row_key, keys)]
         return {row.external_id: row for row in rows}
 
     def settle(self, supplier_id: str, reason: str, external_ids: Sequence[str]) -> None:
         keys = [_row_key(Rejected(one, reason)) for one in external_ids]
-        for chunk in chunks(sorted(keys)):
-            mine = (quarantine.c.supplier_id == supplier_id, quarantine.c.row_key.in_(chunk))
-            self.db.execute(delete(quarantine).where(*mine))
+        if keys:
+            self.db.execute(_SETTLE, [{"of_supplier": supplier_id, "of_row": key} for key in sorted(keys)])
 
     def quarantined(self, supplier_id: str | None, limit: int) -> list[QuarantineRow]:
         newest = (quarantine.c.last_seen_at.desc(), quarantine.c.supplier_id, quarantine.c.external_id)
@@ -115,6 +112,9 @@ class SqlSuppliers:
         return [QuarantineRow(**row) for row in self.db.execute(statement).mappings()]
 
 
+_SETTLE = delete(quarantine).where(
+    quarantine.c.supplier_id == bindparam("of_supplier"), quarantine.c.row_key == bindparam("of_row")
+)
 _SHOWN = [column for column in quarantine.c if column.name != "row_key"]
 
 

@@ -319,7 +319,9 @@ partner_objects = table(
     words("mark"),
     Column("updated_at", UtcTime),
     words("document"),
-    Index(None, "partner_id", "module", "mark"),
+    # The mark first: nearly all marks are empty, and PostgreSQL without statistics would take this index to look for
+    # a key, and read all objects of the partner.
+    Index(None, "mark", "module", "partner_id"),
 )
 
 session_updates = table(

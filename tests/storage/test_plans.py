@@ -1,0 +1,129 @@
+"""PostgreSQL finds the rows of a page by index, also when it knows nothing about its tables yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, event
+
+from core.merging import Link, Part
+from core.ports import PartnerObject
+from core.station import ConnectorStatus, Rejected, station_key
+from storage.engine import open_engine
+from storage.tables import metadata
+from storage.unit_of_work import SqlDatabase, SqlUnitOfWork
+from tests import postgres
+from tests.storage.samples import LOTUS, NOON, gun, minutes, ref, report, save, station, yuan
+
+pytestmark = pytest.mark.postgres
+
+ALL, PAGE = 3_000, 40
+# Two guns, an index and a table, and what an update before has left behind.
+MOST_PER_ID = 10
+PAGE_NUMBERS = range(100, 100 + PAGE)
+IDS = [station_key(LOTUS.id, str(number)) for number in PAGE_NUMBERS]
+REFS = [ref(number) for number in PAGE_NUMBERS]
+KEYS = [f"k{number}" for number in PAGE_NUMBERS]
+REFUSED = [Rejected(str(number), "moved", "far") for number in PAGE_NUMBERS]
+DEAR = yuan("9.99")
+LATER = NOON + minutes(5)
+
+PAGES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
+    "a list that says the same": lambda unit: unit.catalogue.save_stations([one(n) for n in PAGE_NUMBERS], LATER),
+    "a list that says something new": lambda unit: unit.catalogue.save_stations(
+        [one(n, name="New") for n in PAGE_NUMBERS], LATER
+    ),
+    "stations": lambda unit: list(unit.catalogue.stations(IDS)),
+    "stations held": lambda unit: unit.catalogue.held(IDS),
+    "points": lambda unit: unit.catalogue.points(IDS),
+    "stations that go": lambda unit: unit.catalogue.remove(LOTUS.id, [str(n) for n in PAGE_NUMBERS], LATER),
+    "states": lambda unit: unit.catalogue.save_statuses(
+        LOTUS.id, [report(n, ConnectorStatus.FREE, LATER) for n in PAGE_NUMBERS], LATER
+    ),
+    "prices": lambda unit: unit.catalogue.save_tariffs(LOTUS.id, [(one, DEAR) for one in REFS], LATER),
+    "guns known": lambda unit: unit.catalogue.known(LOTUS.id, REFS),
+    "stations of guns": lambda unit: unit.catalogue.station_ids(LOTUS.id, REFS),
+    "tariffs of guns": lambda unit: unit.catalogue.tariff_ids(LOTUS.id, REFS),
+    "tariffs": lambda unit: unit.catalogue.tariffs([yuan(f"1.{n}").id for n in PAGE_NUMBERS]),
+    "rows unseen": lambda unit: unit.catalogue.unseen(LOTUS.id, REFUSED),
+    "rows waiting": lambda unit: unit.catalogue.waiting(LOTUS.id, "moved", [row.external_id for row in REFUSED]),
+    "rows settled": lambda unit: unit.catalogue.settle(LOTUS.id, "moved", [row.external_id for row in REFUSED]),
+    "rows refused again": lambda unit: unit.catalogue.quarantine(LOTUS.id, REFUSED, LATER),
+    "objects of a partner": lambda unit: unit.partner_objects.many("partner", "locations", KEYS),
+    "objects kept": lambda unit: unit.partner_objects.save("partner", "locations", [held(n) for n in PAGE_NUMBERS]),
+    "objects with a mark": lambda unit: unit.partner_objects.marked("partner", "locations", "k7"),
+    "links": lambda unit: unit.links.links(IDS),
+    "members of places": lambda unit: unit.links.members(IDS),
+    "links that go": lambda unit: unit.links.save([], IDS, LATER),
+    "placings": lambda unit: unit.placings.of(IDS),
+}
+
+
+def one(number: int, **more: Any) -> Any:
+    priced = gun(number, tariff_id=yuan(f"1.{number}").id, price_seen_at=NOON)
+    return station(number, priced, gun(f"{number}b"), **more)
+
+
+def held(number: int) -> PartnerObject:
+    return PartnerObject(f"k{number}", "{}", NOON, "k7" if number == 7 else "")
+
+
+@pytest.fixture(scope="module")
+def never_analysed(postgres_server: URL, _postgres_template: URL) -> Iterator[SqlDatabase]:
+    """A full catalogue in which nobody has counted anything."""
+    url = postgres.create_database(postgres_server, str(_postgres_template.database))
+    database = SqlDatabase(open_engine(url.render_as_string(hide_password=False)))
+    with database.engine.begin() as db:
+        for table in metadata.tables:
+            db.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+    with database.write() as unit:
+        unit.catalogue.add_tariffs(yuan(f"1.{number}") for number in range(ALL))
+    save(database, *map(one, range(ALL)))
+    with database.write() as unit:
+        unit.catalogue.quarantine(LOTUS.id, [Rejected(str(n), "moved", "far") for n in range(ALL)], NOON)
+        unit.partner_objects.save("partner", "locations", [held(number) for number in range(ALL)])
+        ids = [station_key(LOTUS.id, str(number)) for number in range(ALL)]
+        unit.links.save([Link(key, key, Part.ANCHOR) for key in ids], [], NOON)
+    yield database
+    database.close()
+    postgres.drop_database(postgres_server, url)
+
+
+@pytest.mark.parametrize("what", PAGES)
+def test_a_page_reads_only_its_own_rows(never_analysed: SqlDatabase, what: str) -> None:
+    said = _statements(never_analysed, PAGES[what])
+    assert said
+    for statement, parameters in said:
+        for scan in _scans(never_analysed, statement, parameters):
+            read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+            read += scan.get("Rows Removed by Index Recheck", 0)
+            assert scan["Node Type"] != "Seq Scan", statement
+            assert read * scan["Actual Loops"] <= MOST_PER_ID * PAGE, (statement, scan)
+
+
+def _statements(database: SqlDatabase, page: Callable[[SqlUnitOfWork], Any]) -> list[tuple[str, Any]]:
+    """What is said to the database for this page, and taken back."""
+    said: list[tuple[str, Any]] = []
+
+    def listen(_db: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        said.append((statement, parameters[0] if many else parameters))
+
+    with database.engine.connect() as db:
+        event.listen(db, "before_cursor_execute", listen)
+        page(SqlUnitOfWork(db, writes=True))
+    return said
+
+
+def _scans(database: SqlDatabase, statement: str, parameters: Any) -> Iterator[dict[str, Any]]:
+    """The parts of the plan that read tables, as they ran."""
+    with database.engine.connect() as db:
+        # Foreign keys that wait for the commit are not what is looked at.
+        ((plan,),) = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+    waiting = [one["Plan"] for one in plan]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", ())
+        if ("Relation Name" in node and node["Node Type"].endswith("Scan")) or "Index Name" in node:
+            yield node
