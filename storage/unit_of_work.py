@@ -10,17 +10,23 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.ports import (
+    BookingRepository,
+    CaseRepository,
     CatalogueRepository,
     CommandRepository,
     FreezeRepository,
+    HaltRepository,
     InboxRepository,
+    LedgerRepository,
     LinkRepository,
     PartnerObjectRepository,
     PartnerRepository,
     RecordRepository,
+    SessionRepository,
     TickRepository,
     UserRepository,
 )
+from storage.cases import SqlCases, SqlHalts
 from storage.catalogue import SqlCatalogue
 from storage.changes import SqlChanges
 from storage.commands import SqlCommands
@@ -28,9 +34,11 @@ from storage.engine import READS_OPTION
 from storage.errors import StorageUnavailable, explain
 from storage.freezes import SqlFreezes
 from storage.inbox import SqlInbox
+from storage.ledger import SqlLedger
 from storage.links import SqlLinks, SqlPlacings
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.records import SqlRecords
+from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
 from storage.ticks import SqlTicks
 from storage.users import SqlUsers
@@ -50,6 +58,11 @@ class SqlUnitOfWork:
         self.freezes: FreezeRepository = SqlFreezes(db)
         self.records: RecordRepository = SqlRecords(db)
         self.links: LinkRepository = SqlLinks(db)
+        self.ledger: LedgerRepository = SqlLedger(db, locks=writes)
+        self.sessions: SessionRepository = SqlSessions(db, locks=writes)
+        self.bookings: BookingRepository = SqlBookings(db, locks=writes)
+        self.cases: CaseRepository = SqlCases(db, locks=writes)
+        self.halts: HaltRepository = SqlHalts(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
 

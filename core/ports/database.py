@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from core.ports.catalogue import CatalogueRepository, FreezeRepository, LinkRepository
+from core.ports.money import BookingRepository, CaseRepository, HaltRepository, LedgerRepository, SessionRepository
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import UserRepository
 from core.ports.work import InboxRepository, TickRepository
@@ -24,6 +25,11 @@ class UnitOfWork(Protocol):
     freezes: FreezeRepository
     records: RecordRepository
     links: LinkRepository
+    ledger: LedgerRepository
+    sessions: SessionRepository
+    bookings: BookingRepository
+    cases: CaseRepository
+    halts: HaltRepository
 
 
 class Database(Protocol):
