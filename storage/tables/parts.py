@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from storage.columns import RowNumber, Words
 
@@ -17,6 +18,21 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Minor(TypeDecorator[int]):
+    """An amount in whole minor units. PostgreSQL would make 2 of 1.5 without a word, so a fraction stops here."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        if value is not None and type(value) is not int:
+            raise TypeError(f"not an amount in whole minor units: {value!r}")
+        return value
 
 
 def table(name: str, *parts: Any, **options: Any) -> Table:
