@@ -79,13 +79,13 @@ class SqlRecords:
     def record(self, supplier_id: str, record_id: str) -> ChargeRecord | None:
         this = (charge_records.c.supplier_id == supplier_id, charge_records.c.record_id == record_id)
         document = self.db.execute(select(charge_records.c.document).where(*this)).scalar()
-        return _record_from(document) if document is not None else None
+        return record_from_text(document) if document is not None else None
 
     def records_of(self, supplier_id: str, start_seq: str) -> list[ChargeRecord]:
         this = (charge_records.c.supplier_id == supplier_id, charge_records.c.start_seq == start_seq)
         statement = select(charge_records.c.document).where(*this)
         ordered = statement.order_by(charge_records.c.received_at, charge_records.c.record_id)
-        return [_record_from(document) for document in self.db.execute(ordered).scalars()]
+        return [record_from_text(document) for document in self.db.execute(ordered).scalars()]
 
 
 def _follows(told: SessionUpdate, stored: SessionUpdate) -> bool:
@@ -144,7 +144,7 @@ def _record_document(record: ChargeRecord) -> dict[str, Any]:
     return _said(record) | {"periods": [_said(one) for one in record.periods]}
 
 
-def _record_from(text: str) -> ChargeRecord:
+def record_from_text(text: str) -> ChargeRecord:
     said = json.loads(text)
     costs = ("energy_kwh", "energy_cost", "service_cost")
     periods = tuple(

@@ -111,6 +111,8 @@ class SessionClash(StrEnum):
 
     GUN_BUSY = "gun_busy"
     USER_BUSY = "user_busy"
+    SAME_KEY = "same_key"  # the driver's yes came twice; the first one stands
+    SAME_NUMBER = "same_number"  # another session has this start number
 
 
 class SessionRepository(Protocol):
