@@ -13,8 +13,19 @@ from enum import StrEnum
 MAX_ATTEMPTS = 5
 LEASE = timedelta(seconds=60)
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
-# The platform takes the same client_msg_id for the same message within this time.
-WECHAT_REPEATS_WITHIN = timedelta(minutes=10)
+# Channels that know a repetition by its number (WeChat: client_msg_id), and for how long after the first one.
+REPEATS_KNOWN_WITHIN = {"wechat": timedelta(minutes=10)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The most that a channel takes. Telegram publishes no limits; these have been safe."""
+
+    per_chat: timedelta  # between two messages to one chat
+    per_second: int  # to all chats together
+
+
+PACES = {"telegram": Pace(timedelta(seconds=1), 25)}
 
 
 class OutboxState(StrEnum):
@@ -74,9 +85,14 @@ class OutboxRow:
     expires_at: datetime | None
     token: str = ""
     user_id: str = ""
-    interrupted: bool = False  # an earlier sender died in the middle of it
+    doubtful_since: datetime | None = None  # the first attempt of which nobody knows whether it arrived
     error: str = ""
     sent_ref: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """An earlier attempt may have arrived: its sender died in the middle, or nobody answered."""
+        return self.doubtful_since is not None
 
 
 @dataclass(frozen=True, slots=True)

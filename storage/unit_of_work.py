@@ -19,6 +19,7 @@ from core.ports import (
     InboxRepository,
     LedgerRepository,
     LinkRepository,
+    OutboxRepository,
     PartnerObjectRepository,
     PartnerRepository,
     RecordRepository,
@@ -36,6 +37,7 @@ from storage.freezes import SqlFreezes
 from storage.inbox import SqlInbox
 from storage.ledger import SqlLedger
 from storage.links import SqlLinks, SqlPlacings
+from storage.outbox import SqlOutbox
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.records import SqlRecords
 from storage.sessions import SqlBookings, SqlSessions
@@ -51,6 +53,7 @@ class SqlUnitOfWork:
         self.catalogue: CatalogueRepository = SqlCatalogue(db)
         self.users: UserRepository = SqlUsers(db, locks=writes)
         self.inbox: InboxRepository = SqlInbox(db)
+        self.outbox: OutboxRepository = SqlOutbox(db)
         self.ticks: TickRepository = SqlTicks(db)
         self.partners: PartnerRepository = SqlPartners(db, locks=writes)
         self.commands: CommandRepository = SqlCommands(db)

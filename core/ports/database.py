@@ -9,7 +9,7 @@ from core.ports.catalogue import CatalogueRepository, FreezeRepository, LinkRepo
 from core.ports.money import BookingRepository, CaseRepository, HaltRepository, LedgerRepository, SessionRepository
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import UserRepository
-from core.ports.work import InboxRepository, TickRepository
+from core.ports.work import InboxRepository, OutboxRepository, TickRepository
 
 
 class UnitOfWork(Protocol):
@@ -18,6 +18,7 @@ class UnitOfWork(Protocol):
     catalogue: CatalogueRepository
     users: UserRepository
     inbox: InboxRepository
+    outbox: OutboxRepository
     ticks: TickRepository
     partners: PartnerRepository
     commands: CommandRepository

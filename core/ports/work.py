@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from core.outbox import NewRow, OutboxRow, OutboxState
+from core.outbox import MessageClass, NewRow, OutboxRow, OutboxState
 
 
 class InboxState(StrEnum):
@@ -103,12 +103,13 @@ class OutboxRepository(Protocol):
     def due(self, at: datetime, limit: int) -> list[int]:
         """Rows to be worked: due and pending, and those whose sender's lease has run out; oldest first.
 
-        Rows of a paused channel are left out.
+        Rows of a paused channel are left out, and those whose turn it is not: a chat's messages keep their order,
+        and no chat and no channel gets more than its pace (core.outbox.PACES).
         """
         ...
 
     def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
-        """Make it ours, one attempt counted. None when it is done, not due, or another's.
+        """Make it ours, one attempt counted. None when it is done, not due, not at its turn, or another's.
 
         `interrupted` says that an earlier sender died in the middle. A row whose policy is not to be sent again then
         becomes UNCERTAIN and is not given out, one past its time EXPIRED.
@@ -123,10 +124,23 @@ class OutboxRepository(Protocol):
         at: datetime,
         *,
         next_at: datetime | None = None,
+        doubtful: bool = False,
         sent_ref: str = "",
         error: str = "",
     ) -> bool:
-        """What came of it. False when the row is no longer ours: its lease ran out and another has it."""
+        """What came of it. False when the row is no longer ours: its lease ran out and another has it.
+
+        `doubtful`: this attempt may have arrived, whatever becomes of the row.
+        """
+        ...
+
+    def decide(
+        self, row_id: int, states: Sequence[OutboxState], to: OutboxState, at: datetime, note: str
+    ) -> OutboxRow | None:
+        """One of us moves a row that stands in one of these states; None when it does not.
+
+        To PENDING it starts anew, without the time after which it would not be said. `note` stands as its error.
+        """
         ...
 
     def get(self, row_id: int) -> OutboxRow | None: ...
@@ -139,6 +153,10 @@ class OutboxRepository(Protocol):
         """How many rows there are by (class, state)."""
         ...
 
+    def uncertain_of(self, user_id: str, klass: MessageClass, since: datetime) -> int:
+        """How many messages of a class may not have reached this person."""
+        ...
+
     def pause(self, channel: str, until: datetime) -> None:
         """The platform asked for a pause: nothing leaves for this channel until then."""
         ...
@@ -146,7 +164,7 @@ class OutboxRepository(Protocol):
     def paused(self, at: datetime) -> dict[str, datetime]: ...
 
     def forget_user(self, user_id: str) -> int:
-        """Drop addresses and bodies of this person's rows, and what has not been sent."""
+        """Drop addresses and bodies of this person's messages, and those not sent yet. Orders to others stay."""
         ...
 
     def purge(self, before: datetime) -> int:

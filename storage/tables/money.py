@@ -10,11 +10,8 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, UniqueConstraint, text
 
 from core.session import BUSY
-from storage.columns import Exact, Flag, RowNumber, UtcTime, Words
-from storage.tables.parts import key, number_key, table, words
-
-# Whole minor units, never a fraction: STRICT tables refuse 1.5, BIGINT would round it, so it is checked too.
-Minor = RowNumber
+from storage.columns import Exact, RowNumber, UtcTime, Words
+from storage.tables.parts import Minor, key, number_key, table, words
 
 # --- the ledger -----------------------------------------------------------------------------------------------
 
@@ -232,9 +229,10 @@ outbox = table(
     Column("finished_at", UtcTime, index=True),
     words("error"),
     words("sent_ref"),
-    Column("interrupted", Flag, nullable=False),
+    Column("doubtful_since", UtcTime),
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'uncertain', 'dead', 'expired')", name="state"),
     Index(None, "state", "next_at"),
+    Index(None, "channel", "address", "state"),
     sqlite_autoincrement=True,
 )
 

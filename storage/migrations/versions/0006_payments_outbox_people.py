@@ -153,7 +153,7 @@ def upgrade() -> None:
         sa.Column("finished_at", UtcTime, nullable=True),
         sa.Column("error", Words, nullable=False),
         sa.Column("sent_ref", Words, nullable=False),
-        sa.Column("interrupted", Flag, nullable=False),
+        sa.Column("doubtful_since", UtcTime, nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'sending', 'sent', 'uncertain', 'dead', 'expired')", name=op.f("ck_outbox_state")
         ),
@@ -161,6 +161,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
         sqlite_autoincrement=True,
         sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("ix_outbox_channel_address_state"), "outbox", ["channel", "address", "state"], unique=False
     )
     op.create_index(op.f("ix_outbox_finished_at"), "outbox", ["finished_at"], unique=False)
     op.create_index(op.f("ix_outbox_state_next_at"), "outbox", ["state", "next_at"], unique=False)

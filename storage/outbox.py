@@ -1,0 +1,264 @@
+"""What must be said or done next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from core.outbox import (
+    PACES,
+    POLICIES,
+    REPEATS_KNOWN_WITHIN,
+    MessageClass,
+    NewRow,
+    OutboxRow,
+    OutboxState,
+)
+from storage.bulk import insert as insert_or
+from storage.tables import channel_pauses, outbox
+
+
+class SqlOutbox:
+    """core.ports.OutboxRepository. Claiming and reporting back are one statement each.
+
+    `next_at` of a row that is not pending is the moment of its last claim: by it the paces are kept.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    def add(self, row: NewRow, at: datetime) -> int | None:
+        new = {
+            "dedupe_key": row.dedupe_key,
+            "class": row.klass.value,
+            "kind": row.kind,
+            "subject": row.subject,
+            "channel": row.channel,
+            "address": row.address,
+            "user_id": row.user_id,
+            "body": row.body,
+            "state": OutboxState.PENDING.value,
+            "attempts": 0,
+            "token": "",
+            "created_at": at,
+            "next_at": row.not_before or at,
+            "expires_at": row.expires_at,
+            "error": "",
+            "sent_ref": "",
+        }
+        statement = insert_or(self.db, outbox).values(new).on_conflict_do_nothing()
+        number: int | None = self.db.execute(statement.returning(outbox.c.id)).scalar()
+        return number
+
+    def due(self, at: datetime, limit: int) -> list[int]:
+        statement = select(outbox.c.id).where(_due(at), _its_turn(at)).order_by(outbox.c.id).limit(limit)
+        return list(self.db.execute(statement).scalars())
+
+    def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
+        abandoned = outbox.c.state == OutboxState.SENDING.value
+        first_doubt = func.coalesce(outbox.c.doubtful_since, outbox.c.next_at)
+        # An expired one that may have arrived is in doubt, not expired.
+        outcome = case(
+            (and_(abandoned, not_(_may_be_repeated(at))), OutboxState.UNCERTAIN.value),
+            (_expired(at), case((abandoned, OutboxState.UNCERTAIN.value), else_=OutboxState.EXPIRED.value)),
+            else_=OutboxState.SENDING.value,
+        )
+        goes_out = outcome == OutboxState.SENDING.value
+        never = literal(None, outbox.c.lease_until.type)
+        statement = (
+            update(outbox)
+            .where(outbox.c.id == row_id, _due(at), _its_turn(at))
+            .values(
+                state=outcome,
+                attempts=outbox.c.attempts + case((goes_out, 1), else_=0),
+                token=token,
+                lease_until=case((goes_out, literal(at + lease, outbox.c.lease_until.type)), else_=never),
+                next_at=at,
+                finished_at=case((goes_out, never), else_=literal(at, outbox.c.finished_at.type)),
+                doubtful_since=case((abandoned, first_doubt), else_=outbox.c.doubtful_since),
+                error=case((abandoned, "its sender died in the middle"), else_=outbox.c.error),
+            )
+            .returning(*outbox.c)
+        )
+        row = self.db.execute(statement).mappings().first()
+        return _row(row) if row is not None and row["state"] == OutboxState.SENDING.value else None
+
+    def finish(
+        self,
+        row_id: int,
+        token: str,
+        state: OutboxState,
+        at: datetime,
+        *,
+        next_at: datetime | None = None,
+        doubtful: bool = False,
+        sent_ref: str = "",
+        error: str = "",
+    ) -> bool:
+        told: dict[str, Any] = {"state": state.value, "lease_until": None, "sent_ref": sent_ref, "error": error}
+        if doubtful:
+            told["doubtful_since"] = func.coalesce(outbox.c.doubtful_since, outbox.c.next_at)
+        if state is OutboxState.PENDING:
+            told["next_at"] = next_at or at
+        else:
+            told["finished_at"] = at
+        ours = (outbox.c.id == row_id, outbox.c.state == OutboxState.SENDING.value, outbox.c.token == token)
+        return self.db.execute(update(outbox).where(*ours).values(told)).rowcount > 0
+
+    def decide(
+        self, row_id: int, states: Sequence[OutboxState], to: OutboxState, at: datetime, note: str
+    ) -> OutboxRow | None:
+        again = to is OutboxState.PENDING
+        values: dict[str, Any] = {
+            "state": to.value,
+            "error": note,
+            "next_at": at,
+            "finished_at": None if again else at,
+            "attempts": 0 if again else outbox.c.attempts,
+        }
+        if again:
+            values["expires_at"] = None  # somebody wants it said, however late
+        statement = (
+            update(outbox)
+            .where(outbox.c.id == row_id, outbox.c.state.in_([one.value for one in states]))
+            .values(values)
+            .returning(*outbox.c)
+        )
+        row = self.db.execute(statement).mappings().first()
+        return _row(row) if row is not None else None
+
+    def get(self, row_id: int) -> OutboxRow | None:
+        row = self.db.execute(select(outbox).where(outbox.c.id == row_id)).mappings().first()
+        return _row(row) if row is not None else None
+
+    def in_states(self, states: Sequence[OutboxState], limit: int) -> list[OutboxRow]:
+        wanted = outbox.c.state.in_([one.value for one in states])
+        rows = self.db.execute(select(outbox).where(wanted).order_by(outbox.c.id.desc()).limit(limit))
+        return [_row(row) for row in rows.mappings()]
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        klass = outbox.c["class"].label("klass")
+        statement = select(klass, outbox.c.state, func.count().label("rows")).group_by(klass, outbox.c.state)
+        return {(row.klass, row.state): row.rows for row in self.db.execute(statement)}
+
+    def uncertain_of(self, user_id: str, klass: MessageClass, since: datetime) -> int:
+        statement = select(func.count()).where(
+            outbox.c.user_id == user_id,
+            outbox.c["class"] == klass.value,
+            outbox.c.state == OutboxState.UNCERTAIN.value,
+            outbox.c.finished_at >= since,
+        )
+        return int(self.db.execute(statement).scalar_one())
+
+    def pause(self, channel: str, until: datetime) -> None:
+        statement = insert_or(self.db, channel_pauses).values(channel=channel, paused_until=until)
+        longer = channel_pauses.c.paused_until < until
+        self.db.execute(
+            statement.on_conflict_do_update(index_elements=["channel"], set_={"paused_until": until}, where=longer)
+        )
+
+    def paused(self, at: datetime) -> dict[str, datetime]:
+        rows = self.db.execute(select(channel_pauses).where(channel_pauses.c.paused_until > at))
+        return {row.channel: row.paused_until for row in rows}
+
+    def forget_user(self, user_id: str) -> int:
+        # Orders to suppliers and providers carry ids only, and money hangs on them: they stay.
+        theirs = (outbox.c.user_id == user_id, outbox.c.channel != "")
+        waiting = outbox.c.state == OutboxState.PENDING.value
+        gone = self.db.execute(delete(outbox).where(*theirs, waiting)).rowcount
+        return gone + self.db.execute(update(outbox).where(*theirs).values(address="", body="{}")).rowcount
+
+    def purge(self, before: datetime) -> int:
+        over = outbox.c.state.in_([OutboxState.SENT.value, OutboxState.EXPIRED.value])
+        return self.db.execute(delete(outbox).where(outbox.c.finished_at < before, over)).rowcount
+
+
+# --- conditions -----------------------------------------------------------------------------------------------
+
+
+def _due(at: datetime) -> ColumnElement[bool]:
+    resting = select(channel_pauses.c.channel).where(channel_pauses.c.paused_until > at)
+    return and_(
+        or_(
+            and_(outbox.c.state == OutboxState.PENDING.value, outbox.c.next_at <= at),
+            # Whoever had it is gone: the lease ran out.
+            and_(outbox.c.state == OutboxState.SENDING.value, outbox.c.lease_until <= at),
+        ),
+        outbox.c.channel.not_in(resting),
+    )
+
+
+def _expired(at: datetime) -> ColumnElement[bool]:
+    return and_(outbox.c.expires_at.is_not(None), outbox.c.expires_at <= at)
+
+
+def _may_be_repeated(at: datetime) -> ColumnElement[bool]:
+    """After a sender died in the middle: by the class, or because the platform knows a repetition."""
+    repeated = [klass.value for klass, policy in POLICIES.items() if policy.resend]
+    known = [
+        and_(
+            outbox.c.channel == channel,
+            func.coalesce(outbox.c.doubtful_since, outbox.c.next_at) > at - within,
+        )
+        for channel, within in REPEATS_KNOWN_WITHIN.items()
+    ]
+    return or_(outbox.c["class"].in_(repeated), *known)
+
+
+def _its_turn(at: datetime) -> ColumnElement[bool]:
+    """One chat's messages keep their order, and no chat and no channel gets more than its pace."""
+    other = outbox.alias("other")
+    same_chat = and_(other.c.channel == outbox.c.channel, other.c.address == outbox.c.address)
+    earlier = and_(
+        same_chat, other.c.id < outbox.c.id, other.c.state == OutboxState.PENDING.value, other.c.next_at <= at
+    )
+    terms = [~select(other.c.id).where(earlier).exists()]
+    for channel, pace in PACES.items():
+        claimed = other.c.state.not_in([OutboxState.PENDING.value, OutboxState.EXPIRED.value])
+        to_chat = and_(same_chat, claimed, other.c.id != outbox.c.id, other.c.next_at > at - pace.per_chat)
+        lately = select(func.count()).where(
+            other.c.channel == channel,
+            other.c.state.in_([OutboxState.SENDING.value, OutboxState.SENT.value]),
+            other.c.next_at > at - timedelta(seconds=1),
+        )
+        room = lately.scalar_subquery() < pace.per_second
+        terms.append(or_(outbox.c.channel != channel, and_(room, ~select(other.c.id).where(to_chat).exists())))
+    return or_(outbox.c.channel == "", and_(*terms))
+
+
+def _row(row: Any) -> OutboxRow:
+    return OutboxRow(
+        id=row["id"],
+        dedupe_key=row["dedupe_key"],
+        klass=MessageClass(row["class"]),
+        kind=row["kind"],
+        subject=row["subject"],
+        channel=row["channel"],
+        address=row["address"],
+        body=row["body"],
+        state=OutboxState(row["state"]),
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        next_at=row["next_at"],
+        expires_at=row["expires_at"],
+        token=row["token"],
+        user_id=row["user_id"],
+        doubtful_since=row["doubtful_since"],
+        error=row["error"],
+        sent_ref=row["sent_ref"],
+    )
