@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
-START_WITHIN_S = 40
+START_WITHIN_S = 120
 # A socket path longer than this is refused by the system.
 LONGEST_SOCKET_PATH = 100
 

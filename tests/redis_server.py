@@ -42,7 +42,7 @@ class RedisServer:
             pytest.skip("no redis-server on this machine: `make setup` installs one")
         command = redis_command(binary, self.socket, self.folder)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             try:
                 if self.client.ping():

@@ -227,7 +227,7 @@ def process_url(tmp_path: Path) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, "-m", "web"], cwd=ROOT, env=env, stderr=log, stdout=log)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not _answers(url):
             assert process.poll() is None, (tmp_path / "log.txt").read_text()
             assert time.monotonic() < deadline, (tmp_path / "log.txt").read_text()

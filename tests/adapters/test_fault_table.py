@@ -230,8 +230,8 @@ def test_the_last_good_catalogue_stays(name: str, server: Misbehaving, world: Wo
     assert driver.totals <= {STATIONS}
     assert [one.name for one in found.silent] == ["Plain Power"]
     silent_min = (world.clock.now() - found.silent[0].since).total_seconds() / 60
-    assert list_s < LIST.total_s + 2  # the machine may be busy
-    assert states_s < STATES.total_s + 2
+    assert list_s < LIST.total_s + 15  # the machine may be busy
+    assert states_s < STATES.total_s + 15
     assert peak < 16 * MEGABYTE
     sees = f"{found.total} stations, {free.total} free; {found.silent[0].name} silent for {silent_min:.0f} min"
     table.append(

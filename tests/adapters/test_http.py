@@ -36,11 +36,11 @@ def http(server: Misbehaving) -> Iterator[SupplierHttp]:
 
 
 def refused(http: SupplierHttp, patience: Patience = ENOUGH, path: str = "list") -> SupplierUnavailable:
-    """The error of a call that fails, having made sure that it ended in time."""
+    """The error of a call that fails, having made sure that it ended in time, on a busy machine too."""
     started = time.monotonic()
     with pytest.raises(SupplierUnavailable) as caught:
         http.get(path, patience)
-    assert time.monotonic() - started < patience.total_s + 3.0
+    assert time.monotonic() - started < patience.total_s + 15
     return caught.value
 
 
@@ -109,14 +109,14 @@ def test_chunks_that_dribble_are_cut_at_the_deadline(server: Misbehaving, http: 
 
 def test_what_was_waited_for_the_first_byte_is_not_waited_again(server: Misbehaving, http: SupplierHttp) -> None:
     def late(sock: socket.socket, request: bytes, number: int) -> None:
-        server.wait(1.2)
+        server.wait(2.7)
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
         server.wait(30)
 
     server.behave = late
     started = time.monotonic()
-    assert refused(http, Patience(total_s=1.5, max_bytes=1000, tries=1)).detail == "no answer in time"
-    assert time.monotonic() - started < 2.5  # and not 1.2 + 1.5
+    assert refused(http, Patience(total_s=3, max_bytes=1000, tries=1)).detail == "no answer in time"
+    assert time.monotonic() - started < 5.5  # and not 2.7 + 3
 
 
 def test_a_huge_body_is_cut_at_the_limit(server: Misbehaving, http: SupplierHttp) -> None:

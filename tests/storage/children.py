@@ -33,7 +33,7 @@ from storage.unit_of_work import SqlDatabase
 from tests.storage.samples import NOON
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ANSWER_WITHIN_S = 30
+ANSWER_WITHIN_S = 90
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

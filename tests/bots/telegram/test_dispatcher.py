@@ -4,54 +4,82 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
-from aiogram import Bot
+from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
 from bots.telegram.crossing import Crossing
 from bots.telegram.dispatcher import build_dispatcher, feed
+from core.ports import Place
 from tests.bots.telegram.server import TOKEN, BotApi
-from tests.world import World, make_world
+from tests.world import HERE, World, make_world
 
 
-@pytest.fixture
+@dataclass
+class SlowPlaces:
+    """A place search that answers only once the driver has been shown that we are at it."""
+
+    telegram: BotApi
+
+    def find(self, text: str, language: str) -> Place | None:
+        self.telegram.wait(lambda: self.telegram.made("sendChatAction", action="find_location"))
+        return Place("Futian <Hall>", HERE)
+
+
+@pytest.fixture(scope="module")
 def telegram() -> Iterator[BotApi]:
     with BotApi() as api:
         yield api
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = make_world(tmp_path_factory.mktemp("dispatcher"))
+    world.station("Lotus Road", HERE.lat, HERE.lng, price="1.20", free=3, guns=5)
+    return world
 
 
-def work_all(telegram: BotApi, world: World) -> None:
+# aiogram puts its routers into one dispatcher of a process only.
+@pytest.fixture(scope="module")
+def dispatcher(world: World) -> Iterator[Dispatcher]:
+    run_core = Crossing(deadline_s=120.0)  # no test of how fast the machine is
+    yield build_dispatcher(world.services, run_core)
+    run_core.close()
+
+
+def work_all(telegram: BotApi, dispatcher: Dispatcher) -> None:
     """Every update that waits at Telegram, one after the other."""
 
     async def run() -> None:
-        # aiogram's routers can be put into one dispatcher only: this is the only test that builds one itself.
-        run_core = Crossing(deadline_s=60.0)
-        dispatcher = build_dispatcher(world.services, run_core)
         async with Bot(TOKEN, AiohttpSession(api=TelegramAPIServer.from_base(telegram.url))) as bot:
-            for update in telegram.pending:
-                await feed(dispatcher, bot, update)
-        run_core.close()
+            while telegram.pending:
+                await feed(dispatcher, bot, telegram.pending.pop(0))
 
     asyncio.run(run())
 
 
-def test_too_many_requests_are_told_to_wait(telegram: BotApi, world: World) -> None:
-    world.limiter.most = 2
+def test_too_many_requests_are_told_to_wait(telegram: BotApi, world: World, dispatcher: Dispatcher) -> None:
     lin, wei = telegram.person("Lin"), telegram.person("Wei")
     for _ in range(3):
         lin.says("/help")
     wei.says("/help")
-    work_all(telegram, world)
+    world.limiter.most = 2
+    work_all(telegram, dispatcher)
+    world.limiter.most = 10_000
     answers = [message.text for message in lin.messages]
     assert [text.startswith("How it works") for text in answers] == [True, True, False]
     assert answers[2].startswith("That was a bit fast")
     assert [message.text for message in wei.messages] == answers[:1], "others are not held up"
     assert ("telegram", str(lin.id)) in world.limiter.seen
+
+
+def test_a_slow_place_search_shows_that_we_are_at_it(telegram: BotApi, world: World, dispatcher: Dispatcher) -> None:
+    world.services.finder.geocoder = SlowPlaces(telegram)
+    lin = telegram.person("Lin")
+    lin.says("city hall")
+    work_all(telegram, dispatcher)
+    assert lin.messages[0].text.startswith("📍 Around Futian <Hall>\n1 station")
+    assert telegram.made("sendChatAction", chat_id=lin.id, action="find_location")

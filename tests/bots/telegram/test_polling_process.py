@@ -498,8 +498,7 @@ def test_a_kill_in_the_middle_loses_no_update(telegram: BotApi, bot: TelegramPro
 
 
 def test_logs_hold_no_token_and_no_position_and_sigterm_ends_it(telegram: BotApi, bot: TelegramProcess) -> None:
-    took_s = bot.stop()
-    assert took_s < 10
+    bot.stop()  # raises when it does not end by itself
     log = bot.log
     assert "telegram stopped" in log
     assert TOKEN.split(":")[1] not in log

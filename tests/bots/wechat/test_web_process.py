@@ -50,7 +50,7 @@ class Web:
         }
         with (self.folder / "web.log").open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "web"], cwd=ROOT, env=env, stderr=log, stdout=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log
             try:

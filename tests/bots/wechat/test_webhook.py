@@ -35,14 +35,14 @@ class Geocoder:
 
     def find(self, text: str, language: str) -> Place | None:
         self.asked += 1
-        assert self.gate.wait(20)
+        assert self.gate.wait(90)
         if self.asked <= self.fails:
             raise RuntimeError("a fault of ours")
         return Place(text, HERE)
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not true():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
@@ -329,6 +329,7 @@ class TestRepeats:
         wechat.push(wechat.location(LIN, GCJ.lat, GCJ.lng))
         with pytest.raises(requests.ReadTimeout):
             wechat.push(wechat.text(LIN, "深圳北站"), timeout_s=0.4)
+        eventually(lambda: len(world.services.inbox.counts()) == 2)
         with world.services.database.engine.connect() as db:  # type: ignore[attr-defined]
             rows = db.exec_driver_sql("select state, body, reply from inbox order by id").all()
         world.services.finder.geocoder.gate.set()
@@ -363,6 +364,7 @@ class TestSlow:
         xml = wechat.text(LIN, "深圳北站")
         assert [wechat.push(xml).status for _ in range(2)] == [503, 503]
         geocoder.gate.set()
+        eventually(lambda: world.services.inbox.counts() == {(SOURCE, "done"): 1})
         assert "莲花路充电站" in (wechat.push(xml).text or "")
 
     def test_the_real_hold_outlasts_wechats_five_seconds(self) -> None:
@@ -414,6 +416,7 @@ class TestSlow:
         assert wechat.push(place).status == 503
         assert wechat.push(more).status == 503
         geocoder.gate.set()
+        eventually(lambda: world.services.inbox.counts() == {(SOURCE, "done"): 2})
         assert "1. " in (wechat.push(place).text or "")
         assert "岗厦北站" in (wechat.push(more).text or "") or "香蜜湖站" in (wechat.push(more).text or "")
 
