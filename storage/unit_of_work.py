@@ -22,6 +22,7 @@ from core.ports import (
     OutboxRepository,
     PartnerObjectRepository,
     PartnerRepository,
+    PaymentRepository,
     RecordRepository,
     SessionRepository,
     TickRepository,
@@ -39,6 +40,7 @@ from storage.ledger import SqlLedger
 from storage.links import SqlLinks, SqlPlacings
 from storage.outbox import SqlOutbox
 from storage.partners import SqlPartnerObjects, SqlPartners
+from storage.payments import SqlPayments
 from storage.records import SqlRecords
 from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
@@ -64,6 +66,7 @@ class SqlUnitOfWork:
         self.ledger: LedgerRepository = SqlLedger(db, locks=writes)
         self.sessions: SessionRepository = SqlSessions(db, locks=writes)
         self.bookings: BookingRepository = SqlBookings(db, locks=writes)
+        self.payments: PaymentRepository = SqlPayments(db, locks=writes)
         self.cases: CaseRepository = SqlCases(db, locks=writes)
         self.halts: HaltRepository = SqlHalts(db)
         self.changes = SqlChanges(db)

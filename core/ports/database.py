@@ -6,7 +6,14 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from core.ports.catalogue import CatalogueRepository, FreezeRepository, LinkRepository
-from core.ports.money import BookingRepository, CaseRepository, HaltRepository, LedgerRepository, SessionRepository
+from core.ports.money import (
+    BookingRepository,
+    CaseRepository,
+    HaltRepository,
+    LedgerRepository,
+    PaymentRepository,
+    SessionRepository,
+)
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import UserRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
@@ -29,6 +36,7 @@ class UnitOfWork(Protocol):
     ledger: LedgerRepository
     sessions: SessionRepository
     bookings: BookingRepository
+    payments: PaymentRepository
     cases: CaseRepository
     halts: HaltRepository
 

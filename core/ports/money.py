@@ -228,10 +228,25 @@ class PaymentRepository(Protocol):
         """In a writing unit nobody else changes it until the end."""
         ...
 
-    def save_topup(self, topup: Topup) -> None: ...
+    def by_transaction(self, channel: str, psp_transaction: str) -> Topup | None:
+        """The order that was paid by this transaction of the provider's."""
+        ...
+
+    def of_session(self, session_id: str) -> Topup | None:
+        """The pre-authorisation that pays for this charge."""
+        ...
+
+    def save_topup(self, topup: Topup) -> None:
+        """Overwrite what may change: neither whose it is nor the amount. Raises LookupError."""
+        ...
 
     def topups_of(self, user_ids: Sequence[str], limit: int = 50) -> list[Topup]:
         """Newest first."""
+        ...
+
+    def refundable(self, user_ids: Sequence[str]) -> list[Topup]:
+        """Paid ones of which something is left, newest first; pre-authorisations are none. In a writing unit nobody
+        else changes them until the end."""
         ...
 
     def topups_due(self, at: datetime, limit: int) -> list[str]:
