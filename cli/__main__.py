@@ -1,0 +1,5 @@
+"""`python -m cli …` is `kilowatch …`."""
+
+from cli import main
+
+main()
