@@ -22,6 +22,10 @@ class Channel(StrEnum):
     TELEGRAM = "telegram"
     WECHAT = "wechat"
     MINIPROGRAM = "miniprogram"
+    # Not a chat: how WeChat names the person over all accounts of one Open Platform account, so that official account
+    # and mini-program are known to be one person.
+    UNIONID = "unionid"
+    LOCAL = "local"  # a name typed on this machine, where there is no platform at all
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,21 @@ from core.ports import (
     BookingRepository,
     CaseRepository,
     CatalogueRepository,
+    ChatRepository,
     CommandRepository,
     FreezeRepository,
     HaltRepository,
+    IdempotencyRepository,
     InboxRepository,
     LedgerRepository,
+    LinkCodeRepository,
     LinkRepository,
+    LoginRepository,
     OutboxRepository,
     PartnerObjectRepository,
     PartnerRepository,
     PaymentRepository,
+    PeopleRepository,
     RecordRepository,
     SessionRepository,
     TickRepository,
@@ -31,16 +36,20 @@ from core.ports import (
 from storage.cases import SqlCases, SqlHalts
 from storage.catalogue import SqlCatalogue
 from storage.changes import SqlChanges
+from storage.chats import SqlChats
 from storage.commands import SqlCommands
 from storage.engine import READS_OPTION
 from storage.errors import StorageUnavailable, explain
 from storage.freezes import SqlFreezes
+from storage.idempotency import SqlIdempotency
 from storage.inbox import SqlInbox
 from storage.ledger import SqlLedger
 from storage.links import SqlLinks, SqlPlacings
+from storage.logins import SqlLinkCodes, SqlLogins
 from storage.outbox import SqlOutbox
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.payments import SqlPayments
+from storage.people import SqlPeople
 from storage.records import SqlRecords
 from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
@@ -54,6 +63,11 @@ class SqlUnitOfWork:
     def __init__(self, db: Connection, *, writes: bool) -> None:
         self.catalogue: CatalogueRepository = SqlCatalogue(db)
         self.users: UserRepository = SqlUsers(db, locks=writes)
+        self.people: PeopleRepository = SqlPeople(db)
+        self.logins: LoginRepository = SqlLogins(db)
+        self.link_codes: LinkCodeRepository = SqlLinkCodes(db, locks=writes)
+        self.idempotency: IdempotencyRepository = SqlIdempotency(db)
+        self.chats: ChatRepository = SqlChats(db)
         self.inbox: InboxRepository = SqlInbox(db)
         self.outbox: OutboxRepository = SqlOutbox(db)
         self.ticks: TickRepository = SqlTicks(db)

@@ -38,8 +38,7 @@ class SqlUsers:
     def register(self, identity: Identity, language: str, at: datetime) -> tuple[User, bool]:
         if (known := self.by_identity(identity)) is not None:
             return known, False
-        new = User(id=secrets.token_urlsafe(12), language=language, created_at=at)
-        self.db.execute(plain_insert(users).values(_row(new)))
+        new = self.create(language, at)
         claim = insert(self.db, identities).values(
             channel=identity.channel.value, external_id=identity.external_id, user_id=new.id, linked_at=at
         )
@@ -51,6 +50,12 @@ class SqlUsers:
         known = self.by_identity(identity)
         assert known is not None
         return known, False
+
+    def create(self, language: str, at: datetime) -> User:
+        """A new account that no platform knows yet."""
+        new = User(id=secrets.token_urlsafe(12), language=language, created_at=at)
+        self.db.execute(plain_insert(users).values(_row(new)))
+        return new
 
     def save(self, user: User) -> None:
         """Raises LookupError for a person who is not registered."""
@@ -139,11 +144,16 @@ def _user(row: Any) -> User:
         asked=frozenset(json.loads(row.asked)),
         reachable=row.reachable,
         stopped=row.stopped,
-        quiet=None if row.quiet_from is None else QuietHours(_clock(row.quiet_from), _clock(row.quiet_to)),
+        quiet=quiet_hours(row.quiet_from, row.quiet_to),
         time_zone=row.time_zone or "",
         merged_into=row.merged_into or "",
         deleted_at=row.deleted_at,
     )
+
+
+def quiet_hours(start: int | None, end: int | None) -> QuietHours | None:
+    """From minutes since midnight, as they are stored."""
+    return None if start is None or end is None else QuietHours(_clock(start), _clock(end))
 
 
 def _minute(clock: time) -> int:

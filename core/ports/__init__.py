@@ -11,7 +11,7 @@ from core.ports.catalogue import (
     Split,
     SupplierState,
 )
-from core.ports.chats import TelegramMessenger
+from core.ports.chats import Chat, ChatRepository, Reach, TelegramMessenger
 from core.ports.clock import Clock
 from core.ports.database import Database, UnitOfWork
 from core.ports.money import (
@@ -58,6 +58,9 @@ from core.ports.people import (
     LoginKind,
     LoginRepository,
     PeopleRepository,
+    Stray,
+    Tie,
+    TieKind,
     UserRepository,
 )
 from core.ports.search import ChangeStream, Geocoder, Hit, IndexState, Nearby, Place, StationIndex
@@ -68,6 +71,7 @@ from core.ports.suppliers import (
     ListsChanges,
     ListsRecords,
     ListsStations,
+    MintsNumbers,
     PublishesTariffs,
     ReportsStatus,
     StartsCharging,
@@ -98,6 +102,8 @@ __all__ = [
     "CaseRepository",
     "CatalogueRepository",
     "ChangeStream",
+    "Chat",
+    "ChatRepository",
     "ChecksGuns",
     "Clock",
     "Command",
@@ -126,6 +132,7 @@ __all__ = [
     "Login",
     "LoginKind",
     "LoginRepository",
+    "MintsNumbers",
     "Nearby",
     "OutboxRepository",
     "Partner",
@@ -143,6 +150,7 @@ __all__ = [
     "PublishesTariffs",
     "QuarantineRow",
     "RateLimiter",
+    "Reach",
     "Reconciliation",
     "ReconciliationRepository",
     "RecordRepository",
@@ -155,11 +163,14 @@ __all__ = [
     "Split",
     "StartsCharging",
     "StationIndex",
+    "Stray",
     "SupplierDesk",
     "SupplierState",
     "TakenStates",
     "TelegramMessenger",
     "TickRepository",
+    "Tie",
+    "TieKind",
     "UnitOfWork",
     "UserRepository",
     "Wallet",

@@ -6,16 +6,18 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from core.ports.catalogue import CatalogueRepository, FreezeRepository, LinkRepository
+from core.ports.chats import ChatRepository
 from core.ports.money import (
     BookingRepository,
     CaseRepository,
     HaltRepository,
+    IdempotencyRepository,
     LedgerRepository,
     PaymentRepository,
     SessionRepository,
 )
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
-from core.ports.people import UserRepository
+from core.ports.people import LinkCodeRepository, LoginRepository, PeopleRepository, UserRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
 
 
@@ -24,6 +26,11 @@ class UnitOfWork(Protocol):
 
     catalogue: CatalogueRepository
     users: UserRepository
+    chats: ChatRepository
+    people: PeopleRepository
+    logins: LoginRepository
+    link_codes: LinkCodeRepository
+    idempotency: IdempotencyRepository
     inbox: InboxRepository
     outbox: OutboxRepository
     ticks: TickRepository

@@ -426,7 +426,10 @@ class ReconciliationRepository(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SavedAnswer:
-    """The first answer to a request with an idempotency key. `request_hash` tells another request apart."""
+    """The first answer to a request with an idempotency key. `request_hash` tells another request apart.
+
+    A status of 0 says that the request is being worked, or that whoever worked it was stopped in the middle.
+    """
 
     request_hash: str
     status: int
@@ -438,6 +441,10 @@ class IdempotencyRepository(Protocol):
 
     def keep(self, user_id: str, route: str, key: str, answer: SavedAnswer, at: datetime) -> bool:
         """False when another request was first."""
+        ...
+
+    def answer(self, user_id: str, route: str, key: str, answer: SavedAnswer) -> bool:
+        """Fill in what was kept with status 0 for the same request. False when it has its answer."""
         ...
 
     def purge(self, before: datetime) -> int: ...

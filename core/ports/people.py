@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from core.money import Money
 from core.user import Car, Channel, ConsentPurpose, Identity, User
 
 
@@ -41,33 +42,92 @@ class UserRepository(Protocol):
     def forget_searches(self, before: datetime) -> int: ...
 
 
+class TieKind(StrEnum):
+    """What keeps an account from being given up or joined with another."""
+
+    SESSION = "session"  # a charge that has not been settled
+    HOLD = "hold"
+    REFUND = "refund"  # on its way back to the driver
+    TOPUP = "topup"  # a payment that has been begun, or that one of us has to look at
+    MONEY = "money"  # in the wallet
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One thing that is still open. `amount` is None for a session, which may cost anything yet."""
+
+    kind: TieKind
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Free money on an account that was joined with another. `moved_by` is the number of the last transfer."""
+
+    user_id: str
+    owner: str  # whose it is now
+    amount: Money
+    moved_by: int
+
+
 class PeopleRepository(Protocol):
     """Whole persons: how platforms name them, their cars, second accounts, and what goes when they go."""
 
     def identities(self, user_id: str) -> list[Identity]:
-        """How the platforms name this person."""
+        """How the platforms name this person, those linked last first; also for an account that was joined."""
+        ...
+
+    def current(self, user_id: str) -> str:
+        """The account that this one has become: itself, or the one it was joined with."""
         ...
 
     def same_person(self, user_id: str) -> list[str]:
-        """This account and all that were merged into it: history and money are read over all of them."""
+        """The person's account and all that were joined with it: history and money are read over all of them."""
+        ...
+
+    def add_identity(self, identity: Identity, user_id: str, at: datetime) -> bool:
+        """False when somebody else has it."""
         ...
 
     def move_identity(self, identity: Identity, to_user: str, at: datetime) -> None: ...
 
+    def new_account(self, like: str, at: datetime) -> User:
+        """An empty account in the language of another, known by no platform yet."""
+        ...
+
     def merge(self, from_user: str, to_user: str, at: datetime) -> None:
-        """Identities, cars, consents and wishes of one account go to another; the empty one stays as a name."""
+        """Identities, cars, logins and past consents of one account go to another; the empty one stays as a name.
+
+        No consent is carried over as one in force, and money is not moved here.
+        """
         ...
 
     def cars(self, user_id: str) -> list[Car]: ...
 
-    def save_cars(self, user_id: str, cars: Sequence[Car]) -> None: ...
-
-    def export(self, user_ids: Sequence[str]) -> dict[str, Any]:
-        """Everything kept about the person outside the money tables, as JSON values."""
+    def save_cars(self, user_id: str, cars: Sequence[Car]) -> None:
+        """These and no others. Raises ValueError unless exactly one is the usual one (of none, none)."""
         ...
 
-    def forget(self, user_id: str, at: datetime) -> None:
-        """Delete identities, profile, consents, searches, logins and codes; the bare id stays for the ledger."""
+    def ties(self, user_ids: Sequence[str]) -> list[Tie]: ...
+
+    def strays(self, limit: int) -> list[Stray]: ...
+
+    def export(self, user_ids: Sequence[str]) -> dict[str, Any]:
+        """Every row kept about the person, by table, as JSON values; secrets and hashes of secrets left out."""
+        ...
+
+    def forget(self, user_ids: Sequence[str], at: datetime) -> None:
+        """Delete identities, profile, consents, searches, logins, codes and messages; bare ids stay for the books.
+
+        Not the outbox, which has a `forget_user` of its own.
+        """
+        ...
+
+    def traces(self, names: Sequence[str]) -> dict[str, int]:
+        """In how many rows of which tables these names of a person still stand.
+
+        Tables that only suppliers fill are left out, and so is the message that is being worked off.
+        """
         ...
 
 
@@ -99,9 +159,9 @@ class LoginRepository(Protocol):
 
     def touch(self, token_hash: str, used_at: datetime, expires_at: datetime) -> None: ...
 
-    def revoke(self, token_hash: str) -> bool: ...
+    def revoke(self, token_hash: str, at: datetime) -> bool: ...
 
-    def revoke_all(self, user_id: str) -> int: ...
+    def revoke_all(self, user_id: str, at: datetime) -> int: ...
 
     def of_user(self, user_id: str) -> list[Login]: ...
 
@@ -115,6 +175,7 @@ class LinkCode:
     code_hash: str
     user_id: str  # who asked
     channel: Channel  # from where
+    label: str  # what the asking side is called there, for the other side to know it by; "" where nothing is known
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None

@@ -200,6 +200,7 @@ link_codes = table(
     key("code_hash"),
     Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
     words("channel"),
+    words("label"),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False, index=True),
     Column("used_at", UtcTime),
@@ -221,6 +222,8 @@ identities = table(
     key("external_id"),
     Column("user_id", Words, ForeignKey("users.id"), nullable=False, index=True),
     Column("linked_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime),  # the person wrote there last, to the hour
+    Column("gone_at", UtcTime),  # they blocked us or left
 )
 
 consents = table(

@@ -17,6 +17,8 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("time_zone", Words, nullable=True))
     op.add_column("users", sa.Column("merged_into", Words, nullable=True))
     op.add_column("users", sa.Column("deleted_at", UtcTime, nullable=True))
+    op.add_column("identities", sa.Column("used_at", UtcTime, nullable=True))
+    op.add_column("identities", sa.Column("gone_at", UtcTime, nullable=True))
     op.create_index(op.f("ix_users_merged_into"), "users", ["merged_into"], unique=False)
     op.create_table(
         "cars",
@@ -98,6 +100,7 @@ def upgrade() -> None:
         sa.Column("code_hash", Words, nullable=False),
         sa.Column("user_id", Words, nullable=False),
         sa.Column("channel", Words, nullable=False),
+        sa.Column("label", Words, nullable=False),
         sa.Column("created_at", UtcTime, nullable=False),
         sa.Column("expires_at", UtcTime, nullable=False),
         sa.Column("used_at", UtcTime, nullable=True),
@@ -246,6 +249,9 @@ def downgrade() -> None:
         users.drop_index("ix_users_merged_into")
         for name in ("quiet_from", "quiet_to", "time_zone", "merged_into", "deleted_at"):
             users.drop_column(name)
+    with op.batch_alter_table("identities") as identities:
+        identities.drop_column("used_at")
+        identities.drop_column("gone_at")
     op.drop_table("refunds")
     op.drop_table("topups")
     op.drop_table("reconciliations")
