@@ -44,6 +44,7 @@ from core.errors import ConfigurationError, SupplierUnavailable
 from core.ports import CanBePinged, ChangeStream, Clock, Database, JobQueue, ListsStations, SupplierState
 from core.services import Services
 from core.services.accounts import AccountService
+from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
@@ -275,6 +276,7 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
+        books=BooksService(database, clock),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),
         desk=SupplierDeskService(database, stream, clock),

@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from cli import bills, chats, running, stations, suppliers
+from cli import bills, chats, money, running, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 
-__all__ = ["bills", "chats", "commands", "main", "running", "stations", "suppliers"]
+__all__ = ["bills", "chats", "commands", "main", "money", "running", "stations", "suppliers"]
 
 
 def main() -> None:

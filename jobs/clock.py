@@ -22,6 +22,8 @@ from jobs import context
 from jobs.names import JOBS
 
 BEAT_S = 1.0
+# What is to be done whatever suppliers there are, and every how many seconds.
+UPKEEP = {"merge_places": 60, "clean_up": 3600, "check_books": 6 * 3600}
 SUPPLIERS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def schedules(services: Services) -> list[Schedule]:
             pulls.append(Schedule("pull_statuses", 60, (supplier_id,)))
         if isinstance(source, PublishesTariffs):
             pulls.append(Schedule("pull_prices", 900, (supplier_id,)))
-    return [*pulls, Schedule("merge_places", 60, dated=False), Schedule("clean_up", 3600, dated=False)]
+    return [*pulls, *(Schedule(job, every_s, dated=False) for job, every_s in UPKEEP.items())]
 
 
 def beat(services: Services, plan: Iterable[Schedule]) -> int:
@@ -107,6 +109,14 @@ def _wait_for_suppliers(services: Services, stop: threading.Event) -> None:
             waiting.pop(0)
 
 
+def _check_books(services: Services) -> None:
+    """Before anything moves: books that were restored or repaired by hand are looked at first."""
+    try:
+        services.books.check()
+    except Exception:
+        log.exception("the books could not be checked")
+
+
 def main() -> None:
     import bootstrap
 
@@ -116,6 +126,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     services = bootstrap.build_services(settings)
     context.use(services)
+    _check_books(services)
     _wait_for_suppliers(services, stop)
     run(services, stop)
 

@@ -11,6 +11,7 @@ JOBS = {
     "pull_prices": "jobs.catalogue.pull_prices",
     "merge_places": "jobs.merging.merge_places",
     "clean_up": "jobs.upkeep.clean_up",
+    "check_books": "jobs.books.check_books",
 }
 
 # A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
@@ -21,4 +22,5 @@ TIMEOUTS_S = {
     "pull_prices": 600,
     "merge_places": 1800,
     "clean_up": 300,
+    "check_books": 900,
 }

@@ -8,7 +8,7 @@ found = world.services.finder.near(world.here, Wishes())
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from core.opening import ALWAYS, OpeningHours
 from core.ports import ListsStations
 from core.services import Services
 from core.services.accounts import AccountService
+from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
@@ -106,6 +107,7 @@ class World:
     limiter: CountingLimiter
     source: Listed
     here: Point = HERE
+    others: int = 0  # suppliers that sell what the first one sells
 
     def station(
         self,
@@ -168,6 +170,21 @@ class World:
         self.load(self.source)
         return station
 
+    def sold_also(self, station: Station, by: str, price: str | None) -> Station:
+        """The same place told by another supplier, at a price of its own; `by` is that supplier's name."""
+        tariff = flat_tariff("CNY", Decimal(price)) if price is not None else None
+        priced = {"tariff_id": tariff.id, "no_price": None} if tariff else {"tariff_id": None, "price_seen_at": None}
+        guns = tuple(replace(gun, status_at=None, **priced) for gun in station.connectors)
+        self.others += 1
+        supplier = Supplier(f"other{self.others}", "test", by)
+        other = replace(
+            station, id=station_key(supplier.id, "1"), supplier_id=supplier.id, external_id="1", connectors=guns
+        )
+        self.load(Listed([other], supplier, {tariff.id: tariff} if tariff else {}))
+        self.services.merging.run()
+        self.services.index.refresh()
+        return other
+
     def load(self, source: ListsStations) -> None:
         self.services.catalogue.load(source, doubt_shrinking=False)
         self.services.index.refresh()
@@ -205,6 +222,7 @@ def make_world(folder: Path, *, database_url: str = "", public_url: str = "https
         finder=StationFinder(index, suppliers, clock),
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
+        books=BooksService(database, clock),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),
         desk=SupplierDeskService(database, NoChangeStream(), clock),

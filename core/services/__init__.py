@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex, SupplierDesk
 from core.services.accounts import AccountService
+from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
@@ -23,6 +24,7 @@ class Services:
     finder: StationFinder
     accounts: AccountService
     inbox: Inbox
+    books: BooksService
     catalogue: CatalogueService
     merging: MergingService
     desk: SupplierDesk  # where suppliers tell us things unasked

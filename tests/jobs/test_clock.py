@@ -18,6 +18,9 @@ from core.tariff import Tariff, flat_tariff
 from jobs import catalogue, clock, context
 from tests.world import SUPPLIER, World, make_world
 
+UPKEEP = [(job,) for job in clock.UPKEEP]
+EVERYTHING = 3 + len(UPKEEP)
+
 
 @dataclass
 class Bell:
@@ -97,16 +100,18 @@ def test_a_first_start_rings_for_everything_in_the_order_it_is_needed(works: Wor
         ("pull_catalogue", "test", works.moment),
         ("pull_statuses", "test", works.moment),
         ("pull_prices", "test", works.moment),
-        ("merge_places",),
-        ("clean_up",),
+        *UPKEEP,
     ]
 
 
 def test_a_restart_rings_only_for_new_slots(works: Works) -> None:
-    assert len(works.beat()) == 5
+    assert len(works.beat()) == EVERYTHING
     assert works.beat() == []
     works.world.clock.advance(seconds=60)
-    assert [one[0] for one in works.beat()] == ["pull_catalogue", "pull_statuses", "merge_places"]
+    every_minute = [(job,) for job, every_s in clock.UPKEEP.items() if every_s <= 60]
+    assert [one for one in works.beat() if len(one) == 1] == every_minute
+    works.world.clock.advance(seconds=60)
+    assert [one[0] for one in works.beat() if len(one) == 3] == ["pull_catalogue", "pull_statuses"]
 
 
 def test_many_clocks_at_the_same_moment_ring_once(works: Works) -> None:
@@ -115,7 +120,7 @@ def test_many_clocks_at_the_same_moment_ring_once(works: Works) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(works.bell.heard) == 5
+    assert len(works.bell.heard) == EVERYTHING
 
 
 def test_without_redis_the_clock_does_the_work_itself(works: Works) -> None:
@@ -172,11 +177,11 @@ def test_the_clock_outlives_a_database_that_is_away(works: Works) -> None:
     thread.start()
     try:
         for _ in range(100):
-            if len(works.bell.heard) == 5:
+            if len(works.bell.heard) == EVERYTHING:
                 break
             stop.wait(0.05)
     finally:
         stop.set()
         thread.join(5)
     assert flaky.failures == 0
-    assert len(works.bell.heard) == 5
+    assert len(works.bell.heard) == EVERYTHING
