@@ -13,8 +13,8 @@ from enum import StrEnum
 MAX_ATTEMPTS = 5
 LEASE = timedelta(seconds=60)
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
-# Channels that know a repetition by its number (WeChat: client_msg_id), and for how long after the first one.
-REPEATS_KNOWN_WITHIN = {"wechat": timedelta(minutes=10)}
+# Channels that know a repetition by its number (template messages: client_msg_id), and how long after the first one.
+REPEATS_KNOWN_WITHIN = {"wechat_template": timedelta(minutes=10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ POLICIES = {
 class OutboxRow:
     """One thing to be done once. `kind` names the handler, `subject` is the id it works on.
 
-    `channel` and `address` say where a message goes, "" for commands; `body` is JSON for the handler.
+    `channel` and `address` say where a message goes, "" for commands; `body` is JSON for the handler. The channels
+    are telegram, wechat (within 48 hours of the person's last message) and wechat_template.
     """
 
     id: int

@@ -1,8 +1,51 @@
-"""Calls to chats outside a running conversation."""
+"""Chats outside a running conversation: through which of them a person can be reached, and calls to them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+
+from core.user import Identity, QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat with a person. `used_at` is when they wrote last, to the hour; `gone` when they blocked us or left."""
+
+    identity: Identity
+    used_at: datetime
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What must be known to speak to a person unasked. Their chats that are not gone, the one used last first."""
+
+    user_id: str  # of the account that theirs was merged into, if it was
+    language: str
+    stopped: bool
+    quiet: QuietHours | None
+    time_zone: str
+    chats: tuple[Chat, ...]
+
+
+class ChatRepository(Protocol):
+    """Chats are the identities in which something can be said. Reading locks nobody's row."""
+
+    def get(self, identity: Identity) -> Chat | None: ...
+
+    def used(self, identity: Identity, at: datetime) -> None:
+        """The person wrote: the chat is there."""
+        ...
+
+    def gone(self, identity: Identity, at: datetime) -> bool:
+        """The person blocked us or left. Whether they have another chat."""
+        ...
+
+    def reach(self, user_id: str) -> Reach | None:
+        """None when there is no such person any more."""
+        ...
 
 
 class TelegramMessenger(Protocol):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from core.geo import Point
-from core.ports import Clock, Database
+from core.ports import Clock, Database, UnitOfWork
 from core.user import CONSENT_VERSION, ConsentPurpose, Identity, User
 
 # Positions are kept only as the middle of a square of about 1 km (reference: PIPL Art. 28, necessity).
 CELL_DEGREES = 0.01
 CELL_ACCURACY_M = 700.0
+# When somebody wrote last is kept to the hour, so that not every message costs a write.
+CHAT_USED_AGAIN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,15 @@ class AccountService:
 
     def greet(self, identity: Identity, language: str) -> Welcome:
         """The account behind a chat, registered now if it is new. Someone who writes is reachable again."""
+        now = self.clock.now()
         with self.database.read() as unit:
-            user = unit.users.by_identity(identity)
-        if user is not None and user.reachable:
+            user, chat = unit.users.by_identity(identity), unit.chats.get(identity)
+        known = chat is not None and not chat.gone and now - chat.used_at < CHAT_USED_AGAIN_AFTER
+        if user is not None and user.reachable and known:
             return Welcome(user, new=False)
         with self.database.write() as unit:
-            user, new = unit.users.register(identity, language, self.clock.now())
+            user, new = unit.users.register(identity, language, now)
+            unit.chats.used(identity, now)
             if not user.reachable:
                 user = replace(user, reachable=True)
                 unit.users.save(user)
@@ -52,11 +58,9 @@ class AccountService:
         return changed
 
     def unreachable(self, identity: Identity) -> None:
-        """The person blocked us or left: nothing more is sent until they write again."""
+        """The person blocked us or left: nothing more is sent there until they write again."""
         with self.database.write() as unit:
-            user = unit.users.by_identity(identity)
-            if user is not None and user.reachable:
-                unit.users.save(replace(user, reachable=False))
+            chat_gone(unit, identity, self.clock.now())
 
     def has_consent(self, user_id: str, purpose: ConsentPurpose) -> bool:
         with self.database.read() as unit:
@@ -87,3 +91,12 @@ class AccountService:
         with self.database.read() as unit:
             cell = unit.users.last_search(user_id)
         return Point(*cell, accuracy_m=CELL_ACCURACY_M) if cell else None
+
+
+def chat_gone(unit: UnitOfWork, identity: Identity, at: datetime) -> None:
+    """This chat takes nothing more; without another one the person is out of reach."""
+    if unit.chats.gone(identity, at):
+        return
+    user = unit.users.by_identity(identity)
+    if user is not None and user.reachable:
+        unit.users.save(replace(user, reachable=False))

@@ -169,8 +169,8 @@ def test_an_interrupted_message_past_its_time_may_have_arrived(database: SqlData
     assert stored(database, row_id).state is OutboxState.UNCERTAIN
 
 
-def test_wechat_knows_a_repetition_for_ten_minutes(database: SqlDatabase) -> None:
-    quick, slow = add(database, *(message(key, klass=MessageClass.ALERT, channel="wechat") for key in "ab"))
+def test_a_template_message_is_known_for_ten_minutes(database: SqlDatabase) -> None:
+    quick, slow = add(database, *(message(key, klass=MessageClass.ALERT, channel="wechat_template") for key in "ab"))
     claim(database, quick)
     claim(database, slow)
     again = claim(database, quick, NOON + minutes(9), "t2")

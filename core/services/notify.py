@@ -1,0 +1,122 @@
+"""Telling a person something unasked: a row in the outbox, written in the transaction of the fact behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.money import Money
+from core.outbox import MessageClass, NewRow
+from core.ports import Reach, UnitOfWork
+from core.user import Channel
+
+SAY = "say"
+WECHAT_TEMPLATE = "wechat_template"
+# WeChat lets us answer freely for 48 hours after a message; the moment of the last one is known to the hour.
+WECHAT_WINDOW = timedelta(hours=47)
+CAN_WAIT = frozenset({MessageClass.ALERT, MessageClass.NOTICE})
+_ZONES = {Channel.WECHAT: "Asia/Shanghai"}  # of somebody who has not told us theirs
+
+
+def tell(
+    unit: UnitOfWork,
+    user_id: str,
+    code: str,
+    params: Mapping[str, object],
+    *,
+    klass: MessageClass,
+    subject: str,
+    state: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> int | None:
+    """Write down that this person is to be told; the row's id, to ring with after the commit.
+
+    `code` names a sentence of bots/wording/messages.py and `params` fill its gaps: texts, whole numbers, Decimals,
+    Money, moments. `class : subject : state` is said once, however often it is written. None when it was written
+    before, or when the person cannot be told: no chat, or "say nothing unasked", which money does not heed.
+    """
+    reach = unit.chats.reach(user_id)
+    if reach is None or not reach.chats or (reach.stopped and klass in CAN_WAIT):
+        return None
+    channel, address = ways(reach, at)[0]
+    row = NewRow(
+        dedupe_key=f"{klass}:{subject}:{state}",
+        klass=klass,
+        kind=SAY,
+        subject=subject,
+        body=json.dumps({"code": code, "params": {name: _plain(value) for name, value in params.items()}}),
+        channel=channel,
+        address=address,
+        user_id=reach.user_id,
+        not_before=quiet_until(reach, at) if klass in CAN_WAIT else None,
+        expires_at=expires_at,
+    )
+    return unit.outbox.add(row, at)
+
+
+def ways(reach: Reach, at: datetime) -> list[tuple[str, str]]:
+    """(channel of the outbox, address) for every way to this person, the best first.
+
+    A WeChat chat has two: speaking freely within its window, and a template message at any time.
+    """
+    found: list[tuple[str, str]] = []
+    for chat in reach.chats:
+        address = chat.identity.external_id
+        if chat.identity.channel is not Channel.WECHAT:
+            found.append((chat.identity.channel.value, address))
+            continue
+        if at - chat.used_at < WECHAT_WINDOW:
+            found.append((Channel.WECHAT.value, address))
+        found.append((WECHAT_TEMPLATE, address))
+    return found
+
+
+def way_after(reach: Reach, channel: str, address: str, at: datetime) -> tuple[str, str] | None:
+    """Where else to say it when this way is closed. Ways are only gone through forwards, so that it ends."""
+    every = ways(reach, at)
+    if (channel, address) in every:
+        every = every[every.index((channel, address)) + 1 :]
+    elif channel == Channel.WECHAT.value:
+        # Its window has closed meanwhile: the template of the same chat comes next.
+        every = [one for one in every if one == (WECHAT_TEMPLATE, address)] or every
+    return every[0] if every else None
+
+
+def quiet_until(reach: Reach, at: datetime) -> datetime | None:
+    """The end of the person's quiet hours, when it is quiet now."""
+    if reach.quiet is None:
+        return None
+    zone = ZoneInfo(reach.time_zone or (_ZONES.get(reach.chats[0].identity.channel, "UTC") if reach.chats else "UTC"))
+    local = at.astimezone(zone)
+    if not reach.quiet.covers(local.time()):
+        return None
+    end = datetime.combine(local.date(), reach.quiet.end, zone)
+    if end <= local:
+        end = datetime.combine(local.date() + timedelta(days=1), reach.quiet.end, zone)
+    return end.astimezone(at.tzinfo)
+
+
+def uncertain_alerts(unit: UnitOfWork, user_id: str, since: datetime) -> int:
+    """How many alerts may not have reached this person: their daily digest says so."""
+    return unit.outbox.uncertain_of(user_id, MessageClass.ALERT, since)
+
+
+def _plain(value: object) -> Any:
+    """As JSON. `bots.wording.messages` reads it back."""
+    match value:
+        case Money():
+            return {"amount_minor": value.amount_minor, "currency": value.currency}
+        case datetime():
+            return {"at": value.isoformat()}
+        case Decimal():
+            return {"number": str(value)}
+        case str() | int() | None:
+            return value
+        case {**fields}:  # already plain: {"amount_minor": …, "currency": …}
+            return {name: _plain(one) for name, one in fields.items()}
+    raise TypeError(f"a message cannot carry a {type(value).__name__}")

@@ -1,0 +1,83 @@
+"""Through which chats a person can be reached."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+
+from sqlalchemy import update
+
+from core.ports import Chat
+from core.user import Channel, Identity, QuietHours
+from storage.tables import identities
+from storage.unit_of_work import SqlDatabase
+from tests.storage.samples import NOON, minutes
+
+TELEGRAM, WECHAT = Identity(Channel.TELEGRAM, "7"), Identity(Channel.WECHAT, "o7")
+
+
+def two_chats(database: SqlDatabase) -> str:
+    """Lin, who wrote in Telegram first and in WeChat later."""
+    with database.write() as unit:
+        lin, _ = unit.users.register(TELEGRAM, "en", NOON)
+        other, _ = unit.users.register(WECHAT, "zh-CN", NOON + minutes(1))
+        assert isinstance(other.id, str)
+    with database.engine.begin() as db:
+        db.execute(update(identities).values(user_id=lin.id))
+    return lin.id
+
+
+def chats(database: SqlDatabase, user_id: str) -> list[Identity]:
+    with database.read() as unit:
+        reach = unit.chats.reach(user_id)
+    assert reach is not None
+    return [chat.identity for chat in reach.chats]
+
+
+def test_the_chat_used_last_comes_first(database: SqlDatabase) -> None:
+    lin = two_chats(database)
+    assert chats(database, lin) == [WECHAT, TELEGRAM]
+    with database.write() as unit:
+        unit.chats.used(TELEGRAM, NOON + minutes(2))
+        assert unit.chats.get(TELEGRAM) == Chat(TELEGRAM, NOON + minutes(2))
+    assert chats(database, lin) == [TELEGRAM, WECHAT]
+
+
+def test_a_chat_that_is_gone_is_none_until_they_write_again(database: SqlDatabase) -> None:
+    lin = two_chats(database)
+    with database.write() as unit:
+        assert unit.chats.gone(WECHAT, NOON)
+    assert chats(database, lin) == [TELEGRAM]
+    with database.write() as unit:
+        assert not unit.chats.gone(TELEGRAM, NOON)
+    assert chats(database, lin) == []
+    with database.write() as unit:
+        unit.chats.used(WECHAT, NOON + minutes(9))
+    assert chats(database, lin) == [WECHAT]
+
+
+def test_what_is_no_chat_is_no_way_to_a_person(database: SqlDatabase) -> None:
+    with database.write() as unit:
+        user, _ = unit.users.register(Identity(Channel.MINIPROGRAM, "m1"), "zh-CN", NOON)
+        assert unit.chats.get(Identity(Channel.TELEGRAM, "nobody")) is None
+        assert not unit.chats.gone(Identity(Channel.TELEGRAM, "nobody"), NOON)
+        assert unit.chats.reach("nobody") is None
+    assert chats(database, user.id) == []
+
+
+def test_of_a_merged_account_the_person_is_reached(database: SqlDatabase) -> None:
+    lin = two_chats(database)
+    quiet = QuietHours(time(22), time(7))
+    with database.write() as unit:
+        old, _ = unit.users.register(Identity(Channel.TELEGRAM, "8"), "en", NOON)
+        unit.users.save(replace(old, merged_into=lin))
+        known = unit.users.get(lin)
+        assert known is not None
+        unit.users.save(replace(known, quiet=quiet, time_zone="Asia/Shanghai", stopped=True))
+    with database.read() as unit:
+        reach = unit.chats.reach(old.id)
+    assert reach is not None
+    assert (reach.user_id, reach.quiet, reach.time_zone, reach.stopped) == (lin, quiet, "Asia/Shanghai", True)
+    with database.write() as unit:
+        unit.users.save(replace(known, deleted_at=NOON))
+        assert unit.chats.reach(old.id) is None
