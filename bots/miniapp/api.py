@@ -109,7 +109,10 @@ def find_station(services: Services, station_id: str, query: ChargeQuery) -> dic
     one = services.finder.station(station_id, wishes, seen_from=query.point)
     tariffs = services.index.tariffs({gun.tariff_id for gun in one.station.connectors if gun.tariff_id})
     at = services.clock.now()
-    return station_detail(one, query, spoken(), at, tariffs=tariffs, credits=services.finder.credit(one))
+    finder = services.finder
+    return station_detail(
+        one, query, spoken(), at, tariffs=tariffs, credits=finder.credit(one), sellers=finder.sellers(one)
+    )
 
 
 def place_of(services: Services, query: ChargeQuery) -> Place:

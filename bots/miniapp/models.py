@@ -186,6 +186,9 @@ class MapLink(Model):
 
 class StationDetail(StationRow):
     connectors: list[Connector]
+    also_sold: list[str] = Field(
+        description="What the other suppliers of this place take, cheapest first, as sentences"
+    )
     connectors_left_out: int
     tariffs: dict[str, DayTariff]
     time_zone: str

@@ -99,6 +99,7 @@ def station_detail(
     *,
     tariffs: Mapping[str, Tariff],
     credits: Iterable[str],
+    sellers: Mapping[str, str],
 ) -> Json:
     """Everything about one station. `distance_m` is null when nobody said where they are."""
     station = one.station
@@ -110,6 +111,7 @@ def station_detail(
     used = {gun.tariff_id: tariffs[gun.tariff_id] for gun in shown if gun.tariff_id and gun.tariff_id in tariffs}
     return doc | {
         "connectors": [_connector(gun, tariffs, query, say, at) for gun in shown],
+        "also_sold": [clean(line, LINE_MAX) for line in phrases.also_sold(say, one, query.kwh, sellers)],
         "connectors_left_out": len(station.connectors) - len(shown),
         "tariffs": {tariff_id: _tariff(tariff, query, say, at) for tariff_id, tariff in used.items()},
         "time_zone": station.time_zone,

@@ -32,6 +32,6 @@ async def station_card(visit: Visit, station_id: str, search: Search | None) -> 
     finder, wishes = visit.services.finder, visit.wishes(search.sort if search else Sort.RECOMMENDED)
     seen_from = search.point if search else None
     one = await visit.run_core(finder.station, station_id, wishes, seen_from=seen_from)
-    credits = await visit.run_core(finder.credit, one)
+    credits, sellers = await visit.run_core(finder.credit, one), await visit.run_core(finder.sellers, one)
     search = search or Search(one.station.point)
-    return render.station_card(one, wishes, visit.say, visit.now, search=search, credits=credits)
+    return render.station_card(one, wishes, visit.say, visit.now, search=search, credits=credits, sellers=sellers)

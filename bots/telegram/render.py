@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -147,9 +147,16 @@ def _credits(credits: Sequence[str], say: Wording) -> str:
 
 
 def station_card(
-    one: Offer, wishes: Wishes, say: Wording, at: datetime, *, search: Search, credits: Sequence[str] = ()
+    one: Offer,
+    wishes: Wishes,
+    say: Wording,
+    at: datetime,
+    *,
+    search: Search,
+    credits: Sequence[str] = (),
+    sellers: Mapping[str, str] | None = None,
 ) -> Rendered:
-    """Everything about one station, with the way there."""
+    """Everything about one station, with the way there. `sellers` are the names of the suppliers by their ids."""
     station = one.station
     where = [bold(_name(one, say)), _who_and_where(one, say), foreign(station.address, LINE_MAX)]
     price = [f"💰 {_price(one, wishes, say, at)}", *_price_details(one, say, at)]
@@ -159,6 +166,8 @@ def station_card(
     # Without a computed price the supplier's words stand in the price line already.
     if station.price_text and one.no_price is not NoPrice.TEXT_ONLY and one.quote is not None:
         price.append(say("Operator's own words: {text}", text=foreign(station.price_text, LINE_MAX)))
+    others = phrases.also_sold(say, one, wishes.energy_kwh, sellers or {})
+    price += [f"🏷 {foreign(line, LINE_MAX)}" for line in others]
     blocks = [_lines(where), _lines(price), _lines(_visit(one, say, at)), _maps(one, say)]
     return message(
         fit([*blocks, _gun_table(one, say, at)], droppable=[_credits(credits, say)]),

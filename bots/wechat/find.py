@@ -107,7 +107,8 @@ class FindTalk:
         one = self.services.finder.station(last.shown[number - 1], _wishes(visitor, last.sort), seen_from=last.point)
         pages = PageLinks(self.services.public_url, last.point, visitor.user.language)
         credits = self.services.finder.credit(one)
-        return station(visitor.say, one, visitor.user, pages, credits, self.services.clock.now())
+        sellers = self.services.finder.sellers(one)
+        return station(visitor.say, one, visitor.user, pages, credits, self.services.clock.now(), sellers=sellers)
 
     def ask_where(self, visitor: Visitor) -> str:
         return visitor.say("Send your location first: tap “找桩 Find” below, or type a place.")

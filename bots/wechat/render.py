@@ -6,7 +6,7 @@ Pure: everything shown comes in as arguments.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -158,13 +158,23 @@ def cut_lines(text: str) -> str:
 # --- one station ----------------------------------------------------------------------------------------------
 
 
-def station(say: Wording, one: Offer, user: User, pages: PageLinks, credits: Sequence[str], at: datetime) -> str:
-    """Everything about one station that a driver needs on the way."""
+def station(
+    say: Wording,
+    one: Offer,
+    user: User,
+    pages: PageLinks,
+    credits: Sequence[str],
+    at: datetime,
+    *,
+    sellers: Mapping[str, str] | None = None,
+) -> str:
+    """Everything about one station that a driver needs on the way. `sellers` are supplier names by id."""
     place = one.station
     name = plain(place.name, NAME_MAX) or say("Charging station")
     lines = [name, " · ".join(filter(None, (plain(place.operator_name, OPERATOR_MAX), say.distance(one.distance_m))))]
     lines += [plain(text, SENTENCE_MAX) for text in (place.address, place.guide) if text]
     lines += _prices(say, one, user.energy_kwh, at)
+    lines += [plain(line, SENTENCE_MAX) for line in phrases.also_sold(say, one, user.energy_kwh, sellers or {})]
     lines.append(plain(phrases.guns(say, one, at)))
     lines += [_gun(say, gun, at) for gun in place.connectors[:GUNS_SHOWN]]
     if len(place.connectors) > GUNS_SHOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -57,6 +58,8 @@ SORTS = {
     Sort.FREE: N_("Free guns"),
     Sort.POWER: N_("Power"),
 }
+SELLERS_SHOWN = 3
+SELLER_MAX = 40
 _PARTS = {
     Part.ENERGY: N_("energy {amount}"),
     Part.SERVICE: N_("service {amount}"),
@@ -142,11 +145,30 @@ def price(say: Wording, one: Offer, energy_kwh: Decimal) -> str:
         return f"{reason}: {one.station.price_text}" if one.station.price_text else reason
     if one.quote.exact == 0:
         return say("Free of charge")
-    text = say("{total} for {kwh} kWh", total=say.money(one.quote.total), kwh=say.number(energy_kwh))
+    text = _charge(say, one.quote, energy_kwh)
     if one.quote.price_per_kwh:
         unit = say("{price}/kWh", price=say.price(one.quote.price_per_kwh, one.currency))
         text = say("{text} ({detail})", text=text, detail=unit)
     return text
+
+
+def _charge(say: Wording, quote: Quote, energy_kwh: Decimal) -> str:
+    return say("{total} for {kwh} kWh", total=say.money(quote.total), kwh=say.number(energy_kwh))
+
+
+def also_sold(say: Wording, one: Offer, energy_kwh: Decimal, sellers: Mapping[str, str]) -> list[str]:
+    """What the other suppliers of this place take for my charge, a line each, the cheapest first.
+
+    Who says no price sells nothing that could be compared, and is left out.
+    """
+    priced = [(each.quote, each.station.supplier_id) for each in one.also if each.quote is not None]
+    lines = []
+    for quote, supplier_id in sorted(priced, key=lambda each: (each[0].exact, each[1]))[:SELLERS_SHOWN]:
+        name = sellers.get(supplier_id, supplier_id)
+        name = name if len(name) <= SELLER_MAX else name[: SELLER_MAX - 1].rstrip() + "…"
+        takes = _charge(say, quote, energy_kwh) if quote.exact else say("Free of charge")
+        lines.append(say("Also sold by {name}: {price}", name=name, price=takes))
+    return lines
 
 
 def price_age(say: Wording, one: Offer, at: datetime) -> str:

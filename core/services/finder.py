@@ -120,6 +120,12 @@ class StationFinder:
         """The attribution owed for showing this station."""
         return _credits((one,), {state.supplier.id: state for state in self.suppliers()})
 
+    def sellers(self, one: Offer) -> dict[str, str]:
+        """The names of all suppliers that sell at this place, by their ids."""
+        names = {state.supplier.id: state.supplier.name for state in self.suppliers()}
+        ids = [each.station.supplier_id for each in (one, *one.also)]
+        return {supplier_id: names.get(supplier_id) or supplier_id for supplier_id in ids}
+
     def place(self, text: str, language: str) -> Place:
         """A typed address, name or pair of coordinates. Raises UserError("place_not_found").
 

@@ -27,6 +27,7 @@ function pricePart(one) {
   } else {
     box.appendChild(el("p", {}, one.no_price.text));
   }
+  one.also_sold.forEach(function (line) { box.appendChild(el("p", { "class": "soft" }, line)); });
   box.appendChild(el("p", {}, el("span", { "class": gunsClass(one) }, one.text.guns)));
   box.appendChild(el("p", { "class": "soft" }, joined([one.text.power, one.text.plugs, one.text.minutes])));
   return box;

@@ -213,6 +213,8 @@ def test_a_place_that_two_suppliers_sell_is_one_row_with_two_offers(client: Flas
     detail = get(client, f"/api/v1/stations/{dear.id}")
     models.StationDetail.model_validate(detail)
     assert [one["station_id"] for one in detail["offers"]] == [dear.id, cheap.id]
+    assert detail["also_sold"] == ["Also sold by Other: ¥33.00 for 30 kWh"]
+    assert get(client, f"/api/v1/stations/{dear.id}?lang=zh")["also_sold"] == ["也可由 Other 提供：充 30 度约 ¥33.00"]
 
 
 # --- one station --------------------------------------------------------------------------------------------

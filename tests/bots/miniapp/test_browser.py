@@ -309,11 +309,13 @@ def test_more_are_shown_on_request(phone: Phone):
 
 def test_a_station_opens_closes_and_can_be_shared(phone: Phone):
     station = equip(phone.world, phone.city["Lotus Road Fast Charging"])
+    phone.world.sold_also(station, "<b>Dear & Co</b>", "2.00")
     phone.open()
     phone.locate()
     phone.tap(f'[data-id="{station.id}"] a')
     phone.wait(lambda: phone.text("#station-name") == "Lotus Road Fast Charging")
     sheet = phone.text("#station")
+    assert "Also sold by <b>Dear & Co</b>: ¥60.00 for 30 kWh" in sheet
     for fact in ("¥36.00", "Price today", "Gun 01", "charging", "Open 24 hours", "2 h free", "toilet", "Fuhua Road",
                  "0755-8888 0000", "Open in Amap", "Baidu Maps", "CC BY 4.0"):  # fmt: skip
         assert fact in sheet

@@ -65,7 +65,13 @@ def card_of(world: World, name: str, language: str = "en") -> dict[str, Any]:
     one = next(o for o in world.services.finder.near(HERE, Wishes()).offers if o.station.name == name)
     credits = world.services.finder.credit(one)
     return render.station_card(
-        one, Wishes(), wording(language), world.clock.now(), search=Search(HERE), credits=credits
+        one,
+        Wishes(),
+        wording(language),
+        world.clock.now(),
+        search=Search(HERE),
+        credits=credits,
+        sellers=world.services.finder.sellers(one),
     )
 
 
@@ -210,6 +216,23 @@ def test_a_venue_has_a_title_and_an_address() -> None:
     assert (nameless["title"], nameless["address"]) == ("Charging station", "Charging station")
     named = render.venue(offer_of(station(name="N" * 200)), EN)
     assert len(named["title"]) == 60
+
+
+def test_other_suppliers_of_the_place_stand_on_its_card(world: World) -> None:
+    lotus = next(
+        o.station for o in world.services.finder.near(HERE, Wishes()).offers if o.station.name == "Lotus Road"
+    )
+    assert "Also sold" not in sent(card_of(world, "Lotus Road"))
+    for name, price in (("Dear", "2.00"), ("<b>Ant & Bee</b>", "1.30"), ("Words only", None), ("Dearest", "3.00"),
+                        ("Never shown", "4.00")):  # fmt: skip
+        world.sold_also(lotus, name, price)
+    card = sent(card_of(world, "Lotus Road"))
+    assert [line for line in card.splitlines() if "Also sold" in line] == [
+        "🏷 Also sold by <b>Ant & Bee</b>: ¥39.00 for 30 kWh",
+        "🏷 Also sold by Dear: ¥60.00 for 30 kWh",
+        "🏷 Also sold by Dearest: ¥90.00 for 30 kWh",
+    ]
+    assert "🏷 也可由 Dear 提供：充 30 度约 ¥60.00" in sent(card_of(world, "Lotus Road", "zh-CN"))
 
 
 # --- hostile suppliers ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from bots.wechat.words import CLICKS
 from core.geo import Datum, Point, distance_m
 from core.station import Facility, Parking
 from core.user import Channel, ConsentPurpose, Identity, User
-from core.wishes import Filters, Mode
+from core.wishes import Filters, Mode, Wishes
 from tests.bots.wechat.conftest import Start
 from tests.bots.wechat.pretend import LIN, WEI, Platform, tag
 from tests.world import HERE, World
@@ -147,6 +147,23 @@ class TestWords:
         assert "· 01 国标直流" in text
         assert "24 小时营业" in text
         assert any("uri.amap.com" in url for url in links(text))
+
+    def test_other_suppliers_of_the_place_are_named_with_their_prices(self, lin: Driver, world: World) -> None:
+        lotus = next(o.station for o in world.services.finder.near(HERE, Wishes()).offers if "莲花" in o.station.name)
+        long = "<a href='x'>" + "很" * 300
+        for name, price in (("贵充", "3.00"), ("不标价", None), (long, "2.00")):
+            world.sold_also(lotus, name, price)
+        shown = rows(lin.sends_location())
+        number = str(shown.index("莲花路充电站") + 1)
+        text = lin.says(number)
+        cut = "＜a href='x'＞" + "很" * 27 + "…"
+        assert [line for line in text.splitlines() if "也可由" in line] == [
+            f"也可由 {cut} 提供：充 30 度约 ¥60.00",
+            "也可由 贵充 提供：充 30 度约 ¥90.00",
+        ]
+        lin.says("English")
+        lin.sends_location()
+        assert "Also sold by 贵充: ¥90.00 for 30 kWh" in lin.says(number)
 
     def test_numbers_mean_the_list_last_shown(self, lin: Driver) -> None:
         lin.sends_location()
