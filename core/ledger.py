@@ -292,6 +292,13 @@ def voided(session_id: str, user_id: str, channel: str, amount: Money) -> Postin
     return posting(id_, move)
 
 
+def promise_returned(topup_id: str, user_id: str, channel: str, amount: Money) -> Posting:
+    """A pre-authorisation whose charge never began."""
+    id_ = f"void:{topup_id}"
+    currency = amount.currency
+    return posting(id_, Transfer(id_, available(user_id, currency), psp(channel, currency), amount, Cause.VOID))
+
+
 # --- the people who run it ------------------------------------------------------------------------------------
 
 

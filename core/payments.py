@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from core.errors import KilowatchError
-from core.money import Money
+from core.money import Money, minor_units
 
 
 class PaymentUnavailable(KilowatchError):
@@ -39,7 +39,7 @@ class Topup:
     state: TopupState
     created_at: datetime
     expires_at: datetime
-    session_id: str = ""  # pre-authorised for this charge alone
+    quote_id: str = ""  # pre-authorised for a charge by this quote alone
     psp_transaction: str = ""
     paid_at: datetime | None = None
     refunded: int = 0  # of it, in minor units, asked for and not refused
@@ -117,13 +117,14 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class RefundReport:
-    """What the provider says of a refund."""
+    """What the provider says of a refund. ASKED: it knows of no such refund."""
 
     refund_id: str
     state: RefundState
     psp_refund: str = ""
     done_at: datetime | None = None
     detail: str = ""
+    amount: Money | None = None  # by the provider's word; None when it does not say
 
 
 class AuthorisationState(StrEnum):
@@ -170,6 +171,26 @@ class BillLine:
     day: date
 
 
-# When an order that should have been paid is asked for: notices are repeated, but not promised.
+# When an order that should have been paid is asked for, after it was made: notices are repeated, but not promised.
 LOOKS_AFTER = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 TOPUP_EXPIRES_AFTER = timedelta(hours=2)
+REFUND_LOOKS_AFTER = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+REFUND_LOOKS_EVERY = timedelta(hours=6)
+SILENT_PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
+
+# The least and the most of one top-up, in major units: a full battery or a few, and no more of the driver's money
+# with us than that takes. Other currencies: as the last entry.
+TOPUP_LIMITS = {
+    "CNY": (1, 2_000),
+    "HKD": (10, 2_000),
+    "JPY": (100, 50_000),
+    "KRW": (1_000, 500_000),
+    "": (1, 300),
+}
+
+
+def topup_limits(currency: str) -> tuple[Money, Money]:
+    """The least and the most of one top-up."""
+    least, most = TOPUP_LIMITS.get(currency, TOPUP_LIMITS[""])
+    scale = 10 ** minor_units(currency)
+    return Money(least * scale, currency), Money(most * scale, currency)

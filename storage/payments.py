@@ -44,8 +44,8 @@ class SqlPayments:
             select(topups).where(topups.c.channel == channel, topups.c.psp_transaction == psp_transaction)
         )
 
-    def of_session(self, session_id: str) -> Topup | None:
-        newest = select(topups).where(topups.c.session_id == session_id, topups.c.session_id != "")
+    def of_quote(self, quote_id: str) -> Topup | None:
+        newest = select(topups).where(topups.c.quote_id == quote_id, topups.c.quote_id != "")
         return self._topup(newest.order_by(topups.c.created_at.desc(), topups.c.id.desc()).limit(1))
 
     def save_topup(self, topup: Topup) -> None:
@@ -57,7 +57,7 @@ class SqlPayments:
 
     def refundable(self, user_ids: Sequence[str]) -> list[Topup]:
         statement = select(topups).where(
-            topups.c.state == TopupState.PAID.value, topups.c.refunded < topups.c.amount, topups.c.session_id == ""
+            topups.c.state == TopupState.PAID.value, topups.c.refunded < topups.c.amount, topups.c.quote_id == ""
         )
         rows = rows_by(self.db, self._locked(statement.order_by(topups.c.id)), topups.c.user_id, user_ids)
         found = [_topup(row) for row in rows]

@@ -232,8 +232,8 @@ class PaymentRepository(Protocol):
         """The order that was paid by this transaction of the provider's."""
         ...
 
-    def of_session(self, session_id: str) -> Topup | None:
-        """The pre-authorisation that pays for this charge."""
+    def of_quote(self, quote_id: str) -> Topup | None:
+        """The pre-authorisation for a charge by this quote."""
         ...
 
     def save_topup(self, topup: Topup) -> None:

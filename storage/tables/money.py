@@ -168,7 +168,7 @@ topups = table(
     words("currency"),
     Column("amount", Minor, nullable=False),
     words("state"),
-    words("session_id"),
+    Column("quote_id", Words, nullable=False, index=True),
     Column("psp_transaction", Words),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),

@@ -56,7 +56,7 @@ def refund(id_: str = "R1", **more: object) -> Refund:
 
 
 def test_a_topup_comes_back_as_it_was(database: SqlDatabase) -> None:
-    one = paid("T1", 3, session_id="s1", refunded=700, looks=2, next_look_at=NOON, detail="…")
+    one = paid("T1", 3, quote_id="q1", refunded=700, looks=2, next_look_at=NOON, detail="…")
     with database.write() as unit:
         assert unit.payments.add_topup(one) == one
     with database.read() as unit:
@@ -64,8 +64,8 @@ def test_a_topup_comes_back_as_it_was(database: SqlDatabase) -> None:
         assert unit.payments.topup("T2") is None
         assert unit.payments.by_transaction("sandbox", "tx T1") == one
         assert unit.payments.by_transaction("wechatpay", "tx T1") is None
-        assert unit.payments.of_session("s1") == one
-        assert unit.payments.of_session("") is None
+        assert unit.payments.of_quote("q1") == one
+        assert unit.payments.of_quote("") is None
 
 
 def test_the_same_key_of_the_same_person_is_the_same_topup(database: SqlDatabase) -> None:
@@ -127,7 +127,7 @@ def test_refundable_are_paid_ones_with_something_left_newest_first(database: Sql
             paid("T2", 3, refunded=4999),
             paid("T3", 2, refunded=5000),
             topup("T4"),
-            paid("T5", 5, session_id="pre-authorised"),
+            paid("T5", 5, quote_id="pre-authorised"),
             paid("T6", 2, user_id=WEI),
             paid("T7", 9, user_id="chen"),
         ):

@@ -192,7 +192,7 @@ def upgrade() -> None:
         sa.Column("currency", Words, nullable=False),
         sa.Column("amount", RowNumber, nullable=False),
         sa.Column("state", Words, nullable=False),
-        sa.Column("session_id", Words, nullable=False),
+        sa.Column("quote_id", Words, nullable=False),
         sa.Column("psp_transaction", Words, nullable=True),
         sa.Column("created_at", UtcTime, nullable=False),
         sa.Column("expires_at", UtcTime, nullable=False),
@@ -211,6 +211,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_topups_next_look_at"), "topups", ["next_look_at"], unique=False)
+    op.create_index(op.f("ix_topups_quote_id"), "topups", ["quote_id"], unique=False)
     op.create_index(op.f("ix_topups_paid_at"), "topups", ["paid_at"], unique=False)
     op.create_index(op.f("ix_topups_user_id_created_at"), "topups", ["user_id", "created_at"], unique=False)
     op.create_table(
