@@ -25,7 +25,9 @@ from core.services import Services
 if TYPE_CHECKING:
     from bootstrap import Settings
 
-THREADS = 8
+# A push keeps a thread until it is on the disk, and what waits together is written together: the more wait,
+# the less each costs. A thread that waits takes some 0.2 MB.
+THREADS = 64
 REQUEST_TIMEOUT_S = 30
 
 

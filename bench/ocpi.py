@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +41,6 @@ from storage.unit_of_work import SqlDatabase
 SECRET = "a secret of this run only, and long enough"
 TOKEN = "bench-token"
 US = Party("CN", "KWT", "EMSP", "Kilowatch")
-PUSHERS = 8
 
 
 def free_port() -> int:
@@ -110,7 +108,7 @@ def pull(url: str, cpo: str) -> dict[str, Any]:
 
 
 def pushes(url: str, n: int, count: int, folder: Path) -> dict[str, float]:
-    """States pushed by eight connections through the real web process, as fast as it takes them."""
+    """States pushed over many connections through the real web process, as fast as it takes them; median of three."""
     suppliers = folder / "suppliers.toml"
     suppliers.write_text(
         '[bench]\nkind = "ocpi"\nname = "Bench"\nour_country = "CN"\nour_party = "KWT"\nour_name = "Kilowatch"\n'
@@ -126,27 +124,31 @@ def pushes(url: str, n: int, count: int, folder: Path) -> dict[str, float]:
         "PUBLIC_URL": base,
         "LOG_LEVEL": "ERROR",
     }
-    failed: list[int] = []
+    command = [sys.executable, "-m", "bench.pusher", str(port)]
+    rest = [str(count), str(n), TOKEN]
+    with process(["web"], f"{base}/readyz", env) as web:
+        runs = []
+        for turn in range(3):
+            done = subprocess.run([*command, str(turn * count), *rest], check=True, capture_output=True)
+            runs.append(json.loads(done.stdout))
+        peak_mb = peak_of_children_mb(web.pid)
+    typical = sorted(runs, key=lambda one: one["seconds"])[1]
+    return {
+        "pushes_per_s": count / typical["seconds"],
+        "pushes_p99_ms": typical["p99_ms"],
+        "pushes_failed": sum(one["failed"] for one in runs),
+        "web_peak_mb": peak_mb,
+    }
 
-    def push(first: int) -> None:
-        http = requests.Session()
-        http.headers["Authorization"] = f"Token {TOKEN}"
-        for number in range(first, count, PUSHERS):
-            where = f"{base}/ocpi/2.2.1/locations/DE/BEN/L{number % n}/L{number % n}-1"
-            body = {"status": "CHARGING", "last_updated": f"2026-06-01T00:{number // 60 % 60:02d}:{number % 60:02d}Z"}
-            answer = http.patch(where, json=body, timeout=30)
-            if answer.status_code != 200 or answer.json().get("status_code") != 1000:
-                failed.append(answer.status_code)
 
-    with process(["web"], f"{base}/readyz", env):
-        threads = [threading.Thread(target=push, args=(first,)) for first in range(PUSHERS)]
-        start = time.monotonic()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        seconds = time.monotonic() - start
-    return {"pushes_per_s": count / seconds, "pushes_failed": len(failed)}
+def peak_of_children_mb(pid: int) -> float:
+    """The largest peak among the processes that this one started (gunicorn's worker); 0 where there is no /proc."""
+    peaks = [0.0]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            status = Path(f"/proc/{child}/status").read_text()
+            peaks += [int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")]
+    return max(peaks)
 
 
 def engines(folder: Path) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,10 @@ class LocationBook:
             raise done
         return done
 
+    def waiting(self) -> int:
+        """How many changes wait for the commit that is under way."""
+        return self._together.waiting()
+
     def _all(self, changes: Sequence[Change]) -> list[_Done]:
         with self.database.write() as unit:
             held = self._held(unit, changes)

@@ -77,19 +77,20 @@ class Partners:
         return _known(partner) if partner and partner.kind == KIND else None
 
     def caller(self, authorization: str | None) -> tuple[Known, str] | None:
-        """Whose token stands in the header, and the token. What other processes change is seen a second later."""
+        """Whose token stands in the header, and the token."""
         now, as_of = self.clock.now(), self._callers.changes
-        if (remembered := self._callers.get(authorization, now)) is not None:
-            return remembered
         for token in reversed(candidates(authorization)):  # most come in Base64
             with self.database.read() as unit:
                 partner = unit.partners.by_token(fingerprint(token))
             if partner and partner.kind == KIND:
                 known = _known(partner)
-                if known.state is PartnerState.REGISTERED and not known.is_rotating:
-                    self._callers.remember(authorization, known, token, now, as_of)
+                self._callers.remember(authorization, known, token, now, as_of)
                 return known, token
         return None
+
+    def recent_caller(self, authorization: str | None) -> tuple[Known, str] | None:
+        """The same, a second late in what other processes have changed."""
+        return self._callers.get(authorization, self.clock.now()) or self.caller(authorization)
 
     def token(self, connection: Connection) -> str:
         return self.sealer.open(connection.sealed_token)
@@ -169,11 +170,12 @@ class _Callers:
 
     def remember(self, authorization: str | None, known: Known, token: str, at: datetime, as_of: int) -> None:
         """`as_of` is what `changes` was before the look: what was seen during a change may be over already."""
-        if as_of != self.changes:
+        if known.state is not PartnerState.REGISTERED or known.is_rotating:
             return
         if len(self._kept) >= MOST_REMEMBERED:
             self._kept.clear()
         self._kept[authorization] = at, known, token
+        # Looked at last: a change in between either sees the entry or is seen here.
         if as_of != self.changes:
             self._kept.clear()
 

@@ -50,8 +50,8 @@ class Together(Generic[Asked, Answer]):
     What fails together is tried one by one, so that nobody pays for another's mistake.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], gather_s: float = GATHER_S) -> None:
+        self._work, self._gather_s = work, gather_s
         self._lock = threading.Lock()
         self._waiting: list[_Ticket[Asked, Answer]] = []
         self._at_work = False
@@ -99,7 +99,7 @@ class Together(Generic[Asked, Answer]):
     def _gather(self) -> None:
         """Wait a little for as many as came last time."""
         if self._last > 1:
-            give_up = time.monotonic() + GATHER_S
+            give_up = time.monotonic() + self._gather_s
             while len(self._waiting) < min(self._last, MOST_AT_ONCE) and time.monotonic() < give_up:
                 time.sleep(_LOOK_EVERY_S)
 

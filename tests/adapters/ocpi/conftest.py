@@ -123,9 +123,9 @@ def ours(sqlite_url: str) -> Iterator[OurSide]:
 
 
 @contextmanager
-def our_side(database_url: str) -> Iterator[OurSide]:
+def our_side(database_url: str, clock: SetClock | None = None) -> Iterator[OurSide]:
     database = SqlDatabase(open_engine(database_url))
-    clock = SetClock(NOON)
+    clock = clock or SetClock(NOON)
     desk = SupplierDeskService(database, NoChangeStream(), clock)
     partners = Partners(database, Sealer(SECRET), clock)
     config = OcpiConfig("cpo", "Scripted CPO", US)

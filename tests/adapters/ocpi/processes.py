@@ -27,14 +27,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], ready_url: str, cwd: Path, log: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """A process, from the moment it answers at `ready_url` to the end of the block."""
+def running(
+    command: list[str], ready_url: str, cwd: Path, log: Path, env: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, from the moment it answers at `ready_url` to the end of the block. It leads a group of its own."""
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out, env={**os.environ, **env})
+        process = subprocess.Popen(
+            command, cwd=cwd, stdout=out, stderr=out, env={**os.environ, **env}, start_new_session=True
+        )
         try:
             wait_until(lambda: process.poll() is not None or answers(ready_url), f"{command} to be ready")
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-            yield
+            yield process
         finally:
             process.terminate()
             try:
@@ -57,10 +61,10 @@ def peer_cpo(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def our_web(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
+def our_web(folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     url = f"http://127.0.0.1:{env['PORT']}/healthz"
-    with running([sys.executable, "-m", "web"], url, ROOT, folder / "web.log", env):
-        yield
+    with running([sys.executable, "-m", "web"], url, ROOT, folder / "web.log", env) as process:
+        yield process
 
 
 def kilowatch(env: Mapping[str, str], *args: str, ok: bool = True) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -161,6 +162,25 @@ def test_many_pushes_at_once_are_all_applied_and_answered(desk: SupplierDeskServ
             held = desk.station(name, f"{name}{n}")
             assert held is not None
             assert held.connectors[0].status is ConnectorStatus.CHARGING
+
+
+def test_states_in_a_transaction_of_the_callers_are_its_own(
+    desk: SupplierDeskService, station: Station, stream: Megaphone, database: SqlDatabase
+) -> None:
+    desk.stations("acme", [station])
+    ref, nobody = station.connectors[0].ref, ConnectorRef("ACME", "nowhere")
+    told = {"acme": [StatusReport(one, ConnectorStatus.CHARGING, NOW) for one in (ref, nobody)]}
+    with suppress(ZeroDivisionError), database.write() as unit:
+        desk.take_states(unit, told)
+        raise ZeroDivisionError
+    assert gun(desk)[0] is not ConnectorStatus.CHARGING
+    with database.write() as unit:
+        taken = desk.take_states(unit, told)
+    assert taken.known == {"acme": {ref}}
+    assert gun(desk)[0] is ConnectorStatus.CHARGING
+    assert stream.told == [station.id]  # by the call that made it: nobody hears of what is not committed
+    desk.announce(taken)
+    assert stream.told == [station.id] * 2
 
 
 def test_a_frozen_supplier_is_heard_and_not_believed(

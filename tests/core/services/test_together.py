@@ -81,6 +81,27 @@ def test_a_database_that_is_away_is_waited_for_once() -> None:
     assert work.tries == 2
 
 
+def test_in_a_crowd_a_batch_waits_for_as_many_as_came_before() -> None:
+    work = Work()
+    together = Together(work, gather_s=20)
+    with ThreadPoolExecutor(20) as pool:
+        for call in held_up(work, together, range(2, 6), pool):
+            call.result(20)
+        calls = [pool.submit(together, one) for one in range(10, 14)]  # each alone would be done before the next
+        assert [call.result(10) for call in calls] == [20, 22, 24, 26]
+    assert [len(one) for one in work.batches] == [1, 4, 4]
+
+
+def test_when_the_crowd_is_gone_nobody_waits_for_long() -> None:
+    work = Work()
+    together = Together(work)
+    with ThreadPoolExecutor(20) as pool:
+        for call in held_up(work, together, range(2, 6), pool):
+            call.result(20)
+    assert [together(10), together(11)] == [20, 22]
+    assert [len(one) for one in work.batches] == [1, 4, 1, 1]
+
+
 def test_nobody_is_forgotten() -> None:
     work = Work()
     together = Together(work)
