@@ -28,6 +28,7 @@ from core.ports import (
     PartnerRepository,
     PaymentRepository,
     PeopleRepository,
+    ReconciliationRepository,
     RecordRepository,
     SessionRepository,
     TickRepository,
@@ -50,6 +51,7 @@ from storage.outbox import SqlOutbox
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.payments import SqlPayments
 from storage.people import SqlPeople
+from storage.reconciliations import SqlReconciliations
 from storage.records import SqlRecords
 from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
@@ -83,6 +85,7 @@ class SqlUnitOfWork:
         self.payments: PaymentRepository = SqlPayments(db, locks=writes)
         self.cases: CaseRepository = SqlCases(db, locks=writes)
         self.halts: HaltRepository = SqlHalts(db)
+        self.reconciliations: ReconciliationRepository = SqlReconciliations(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
 

@@ -14,6 +14,7 @@ from core.ports.money import (
     IdempotencyRepository,
     LedgerRepository,
     PaymentRepository,
+    ReconciliationRepository,
     SessionRepository,
 )
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
@@ -46,6 +47,7 @@ class UnitOfWork(Protocol):
     payments: PaymentRepository
     cases: CaseRepository
     halts: HaltRepository
+    reconciliations: ReconciliationRepository
 
 
 class Database(Protocol):

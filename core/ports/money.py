@@ -413,7 +413,9 @@ class Reconciliation:
 class ReconciliationRepository(Protocol):
     def save(self, run: Reconciliation) -> None: ...
 
-    def latest(self, limit: int = 50) -> list[Reconciliation]: ...
+    def latest(self, limit: int = 50, *, scope: str | None = None) -> list[Reconciliation]:
+        """Newest first."""
+        ...
 
     def first_seen(self, scope: str, difference: str, at: datetime) -> datetime:
         """When this difference was met first; now, if never before."""
@@ -421,6 +423,10 @@ class ReconciliationRepository(Protocol):
 
     def gone(self, scope: str, still: Iterable[str]) -> None:
         """Forget the differences of a scope that are no longer there."""
+        ...
+
+    def purge(self, before: datetime) -> int:
+        """Forget older comparisons. Returns how many."""
         ...
 
 
