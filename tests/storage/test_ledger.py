@@ -48,7 +48,7 @@ def top_up(database: SqlDatabase, who: str, amount: Money, transaction: str) -> 
     """A paid order and its posting, as the wallet does it."""
     with database.write() as unit, orders(unit) as db:
         order = {"id": transaction, "user_id": who, "client_key": transaction, "channel": "sandbox", "state": "paid"}
-        order |= {"currency": amount.currency, "amount": amount.amount_minor, "session_id": "", "refunded": 0}
+        order |= {"currency": amount.currency, "amount": amount.amount_minor, "quote_id": "", "refunded": 0}
         order |= {"psp_transaction": transaction, "created_at": NOON, "expires_at": NOON, "looks": 0, "detail": ""}
         if db.execute(text("SELECT 1 FROM topups WHERE id = :id"), {"id": transaction}).first() is None:
             db.execute(topups.insert().values(order))
