@@ -42,6 +42,10 @@ class Price:
     seen_at: datetime | None = None
 
 
+# Where a membership or a subscription is required: neither "free" nor a number is what the driver who comes by pays.
+PRICE_FOR_MEMBERS = Price(None, NoPrice.MEMBERS)
+
+
 class Importer(ABC):
     """A source of stations in one file. Subclasses say how a row is read."""
 

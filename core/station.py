@@ -68,6 +68,7 @@ class NoPrice(StrEnum):
     TEXT_ONLY = "text_only"  # the supplier publishes a sentence, see Station.price_text
     IMPLAUSIBLE = "implausible"  # a number came that cannot be true; it is in quarantine
     NOT_COVERED = "not_covered"  # the tariff says nothing for this moment
+    MEMBERS = "members"  # what is published holds for members; whoever comes by pays something else
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,17 @@ from adapters import checks
 from adapters.checks import Refused, rejected
 from adapters.files import Document, Row, json_rows
 from adapters.hours import parse_hours
-from adapters.importer import Importer, Options
+from adapters.importer import PRICE_FOR_MEMBERS, Importer, Options
 from adapters.openchargemap.api import OcmApi
-from adapters.openchargemap.messages import PLANNED, PRIVATE_USAGE, REMOVED, connectors_of, id_of, licence_of
+from adapters.openchargemap.messages import (
+    PLANNED,
+    PRIVATE_USAGE,
+    REMOVED,
+    connectors_of,
+    id_of,
+    licence_of,
+    membership_required,
+)
 from adapters.prices import parse_price
 from adapters.text import ID_CHARS, NAME_CHARS, clean, joined, slug, utc
 from adapters.timezones import time_zone_at
@@ -58,7 +66,7 @@ class OcmImporter(Importer):
         updated_at = utc(record.get("DateLastStatusUpdate"))
         price_text = clean(record.get("UsageCost"))
         tariff, no_price = parse_price(price_text, country)
-        price = self.priced(tariff, no_price, updated_at)
+        price = PRICE_FOR_MEMBERS if membership_required(record) else self.priced(tariff, no_price, updated_at)
         operator = clean(self._looked_up(record, "Operator", "OperatorInfo").get("Title"), NAME_CHARS)
         operator = "" if _NO_OPERATOR.match(operator) else operator
         guns = connectors_of(record, external_id, self.supplier.id, country, price, updated_at)

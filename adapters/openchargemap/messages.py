@@ -40,6 +40,7 @@ _STATUS = {
 }
 # Restricted access; staff, visitors or customers; privately owned and by notice only.
 PRIVATE_USAGE = frozenset((2, 3, 6))
+_MEMBERS_USAGE = frozenset((2, 4))
 
 _THREE_PHASE, _DIRECT = 20, 30
 _LINE_VOLTAGE = 300  # below it the voltage of three-phase AC is that of one phase
@@ -87,6 +88,13 @@ def id_of(record: Mapping[str, Any], name: str) -> int | None:
     if found is None and isinstance(record.get(name), Mapping):
         found = record[name].get("ID")
     return whole(found)
+
+
+def membership_required(record: Mapping[str, Any]) -> bool:
+    """Whether only members may charge; said in full records by a flag, in compact ones by the kind of usage."""
+    usage = record.get("UsageType")
+    stated = usage.get("IsMembershipRequired") if isinstance(usage, Mapping) else None
+    return stated if isinstance(stated, bool) else id_of(record, "UsageType") in _MEMBERS_USAGE
 
 
 def connectors_of(

@@ -9,7 +9,7 @@ from adapters import checks
 from adapters.checks import Refused, rejected
 from adapters.files import Row
 from adapters.hours import from_days, parse_hours
-from adapters.importer import Importer, Price
+from adapters.importer import PRICE_FOR_MEMBERS, Importer, Price
 from adapters.prices import free_tariff, parse_price
 from adapters.text import ID_CHARS, NAME_CHARS, clean, flag, joined, power_kw, repaired, slug, utc
 from adapters.timezones import time_zone_at, zone
@@ -103,9 +103,7 @@ class UkNcrImporter(Importer):
         paid = flag(fields.get("paymentRequired"))
         free = free_tariff(COUNTRY)
         if subscription:
-            # "Free" or a price for members is not the price of the driver who comes by.
-            written = details or fields.get("subscriptionRequiredDetails")
-            return Price(None, NoPrice.TEXT_ONLY if written else NoPrice.NOT_PUBLISHED)
+            return PRICE_FOR_MEMBERS
         if paid is False and (not details or tariff == free):
             return self.priced(free, None, seen_at)
         if paid and tariff is not None and tariff != free:

@@ -74,6 +74,7 @@ _NO_PRICE = {
     NoPrice.TEXT_ONLY: N_("Price only as text"),
     NoPrice.IMPLAUSIBLE: N_("Price unknown: the published one cannot be right"),
     NoPrice.NOT_COVERED: N_("Price unknown for this hour"),
+    NoPrice.MEMBERS: N_("Price unknown without a membership"),
 }
 _REASONS = {
     ReasonKind.ONLY: N_("The only one that fits"),

@@ -226,6 +226,23 @@ def test_prices(tmp_path: Path) -> None:
     assert found.reasons == {"implausible_price": 1}
 
 
+def test_a_price_for_members_is_not_the_price_of_who_comes_by(tmp_path: Path) -> None:
+    open_to_all = {"ID": 4, "IsMembershipRequired": False}
+    members = {"ID": 5, "IsMembershipRequired": True}
+    records = [
+        poi(ID=1, UsageTypeID=4),
+        poi(ID=2, UsageTypeID=4, UsageCost="£0.30 per kWh"),
+        poi(ID=3, UsageTypeID=None, UsageType=members),
+        poi(ID=4, UsageTypeID=4, UsageType=open_to_all),
+        poi(ID=5, UsageTypeID=5),
+    ]
+    found = of(tmp_path, *records)
+    guns = [one.connectors[0] for one in found.stations]
+    assert [gun.no_price for gun in guns] == [NoPrice.MEMBERS] * 3 + [None] * 2
+    assert [gun.tariff_id is None for gun in guns] == [True] * 3 + [False] * 2
+    assert [one.price_text for one in found.stations[:2]] == ["Free", "£0.30 per kWh"], "the words are kept"
+
+
 def test_access_comments_are_told_once(tmp_path: Path) -> None:
     comments = ["24 hours daily; pay lot", "Dealership business hours", "Ask at reception", "8am-5pm M-F", None]
     records = [poi(ID=n, where={"AccessComments": text}) for n, text in enumerate(comments)]

@@ -38,7 +38,7 @@ class Set:
 SETS = (
     Set("bnetza", "bnetza/charging_stations.jsonl.gz", "bnetza", 485, 485, 1073),
     Set(
-        "ocm", "ocm/poi.jsonl.gz", "ocm", 2626, 2601, 8029, 487,
+        "ocm", "ocm/poi.jsonl.gz", "ocm", 2626, 2601, 8029, 326,
         {"bad_coordinates": 11, "planned": 11, "outside_country": 2, "no_connectors": 1},
     ),
     Set(
@@ -126,19 +126,13 @@ def test_importing_twice_gives_the_same(sets: dict[str, Read]) -> None:
 # Each distinct text of a real set that became a number, read by eye.
 UNDERSTOOD = {
     ("ocm", "GB", "FREE", "0 GBP"): 1,
-    ("ocm", "GB", "Free", "0 GBP"): 187,
-    ("ocm", "GB", "free", "0 GBP"): 6,
-    ("ocm", "GB", "£0.12/kWh", "0.12 GBP"): 1,
-    ("ocm", "GB", "£0.15/kWh", "0.15 GBP"): 1,
-    ("ocm", "GB", "£0.18/kWh", "0.18 GBP"): 1,
-    ("ocm", "GB", "£0.25/kWh", "0.25 GBP"): 1,
-    ("ocm", "IE", "Free", "0 EUR"): 47,
+    ("ocm", "GB", "Free", "0 GBP"): 81,  # 106 more are free for members only
+    ("ocm", "IE", "Free", "0 EUR"): 10,
     ("ocm", "CA", "Free", "0 CAD"): 137,
     ("ocm", "US", "FREE", "0 USD"): 2,
-    ("ocm", "US", "Free", "0 USD"): 96,
+    ("ocm", "US", "Free", "0 USD"): 89,
     ("ocm", "US", "free", "0 USD"): 5,
     ("ocm", "US", "$0.20/kWh", "0.2 USD"): 1,
-    ("ocm", "US", "$0.40 per kWh", "0.4 USD"): 1,
     ("uk-ncr", "GB", "", "0 GBP"): 1479,  # no payment and no subscription required
     ("uk-ncr", "GB", "Free to use", "0 GBP"): 10,
     ("uk-ncr", "GB", "12p/per kWh", "0.12 GBP"): 1,
@@ -170,8 +164,8 @@ def test_texts_that_did_not(sets: dict[str, Read]) -> None:
     found = of(sets, "ocm", "ocm/poi.jsonl.gz")
     texts = [one for one in found.stations if one.price_text]
     understood = sum(one.connectors[0].no_price is None for one in texts)
-    assert (len(texts), understood) == (762, 487)
-    assert {one.connectors[0].no_price for one in texts} == {None, NoPrice.TEXT_ONLY}
+    assert (len(texts), understood) == (762, 326)
+    assert {one.connectors[0].no_price for one in texts} == {None, NoPrice.TEXT_ONLY, NoPrice.MEMBERS}
 
 
 def test_uk_texts_are_repaired(sets: dict[str, Read]) -> None:

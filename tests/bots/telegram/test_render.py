@@ -22,7 +22,7 @@ from core.geo import Datum, Point
 from core.opening import OpeningHours, daily
 from core.ranking import Offer, offer
 from core.services.finder import Found, Silent
-from core.station import Connector, ConnectorRef, ConnectorStatus, Facility, Parking, Plug, Station
+from core.station import Connector, ConnectorRef, ConnectorStatus, Facility, NoPrice, Parking, Plug, Station
 from core.user import LANGUAGES, User
 from core.wishes import Filters, Mode, Sort, Wishes
 from tests.bots.telegram.methods import Refused, check_markup, parse_text
@@ -216,6 +216,12 @@ def test_a_venue_has_a_title_and_an_address() -> None:
     assert (nameless["title"], nameless["address"]) == ("Charging station", "Charging station")
     named = render.venue(offer_of(station(name="N" * 200)), EN)
     assert len(named["title"]) == 60
+
+
+def test_a_price_for_members_says_so_and_is_not_free() -> None:
+    gun = replace(connector("1"), tariff_id=None, no_price=NoPrice.MEMBERS)
+    text = card_text(station(connectors=(gun,), price_text="Free"))
+    assert "💰 Price unknown without a membership: Free" in text
 
 
 def test_other_suppliers_of_the_place_stand_on_its_card(world: World) -> None:
