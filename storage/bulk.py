@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     Integer,
     RowMapping,
     Select,
     Table,
+    Text,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
@@ -81,15 +86,51 @@ def insert(db: Connection, table: Table) -> Any:
 
 def insert_new(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose key is not there yet."""
-    if rows:
-        db.execute(insert(db, table).on_conflict_do_nothing(), rows)
+    insert_rows(db, insert(db, table).on_conflict_do_nothing(), rows)
 
 
 def upsert(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the rows, or overwrite those with the same primary key by the columns given."""
+    """Insert the rows, or overwrite those with the same primary key by the columns given. Of two the last counts."""
     if not rows:
         return
     keys = [column.name for column in table.primary_key]
+    # Two keys of a supplier may be one when the columns have cleaned them.
+    ready = _ready(db, table, keys)
+    latest = {tuple(ready[name](row[name]) for name in keys): row for row in rows}
     statement = insert(db, table)
     overwritten = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    db.execute(statement.on_conflict_do_update(index_elements=keys, set_=overwritten), rows)
+    upserting = statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
+    insert_rows(db, upserting, list(latest.values()))
+
+
+def insert_rows(db: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Run this INSERT for all rows, which have the same columns.
+
+    PostgreSQL gets them as one value: a statement for each row takes twice the time on both sides.
+    """
+    for chunk in chunks(rows):
+        if db.dialect.name == "sqlite":
+            db.execute(statement, chunk)
+        else:
+            names = list(chunk[0])
+            db.execute(statement.from_select(names, _unpacked(db, statement.table, names, chunk)))
+
+
+def _unpacked(db: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> Select[Any]:
+    ready = _ready(db, table, names)
+    told = [{name: make(row[name]) for name, make in ready.items()} for row in rows]
+    given = bindparam("rows", json.dumps(told, default=datetime.isoformat), Text, unique=True)
+    # The kind of row says how each value is to be read.
+    kind: ColumnElement[Any] = literal_column(f'NULL::"{table.name}"')
+    unpacked = func.json_populate_recordset(kind, cast(given, JSON)).table_valued(*names)
+    return select(*(unpacked.c[name] for name in names))
+
+
+def _ready(db: Connection, table: Table, names: Iterable[str]) -> dict[str, Callable[[Any], Any]]:
+    """How a value of each column is made ready for the database."""
+    kinds = {name: table.c[name].type.dialect_impl(db.dialect) for name in names}
+    return {name: kind.bind_processor(db.dialect) or _as_it_is for name, kind in kinds.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy import insert as plain_insert
 
 from core.station import ConnectorStatus
+from storage.bulk import insert, insert_rows
 from storage.station_rows import Row
 from storage.tables import price_observations
 
@@ -81,5 +81,4 @@ class PriceHistory:
         self.rows.append(key | {"tariff_id": tariff_id, "observed_at": observed_at})
 
     def write(self) -> None:
-        if self.rows:
-            self.db.execute(plain_insert(price_observations), self.rows)
+        insert_rows(self.db, insert(self.db, price_observations), self.rows)

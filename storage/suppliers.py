@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from core.geo import Datum
 from core.ports import QuarantineRow, SupplierState
 from core.station import Rejected, Supplier
-from storage.bulk import insert, insert_new, rows_by, upsert
+from storage.bulk import insert, insert_new, insert_rows, rows_by, upsert
 from storage.tables import pulls, quarantine, stations, suppliers
 
 
@@ -80,13 +80,11 @@ class SqlSuppliers:
                 "last_seen_at": at,
                 "times": times,
             }
-        if not rows:
-            return
         statement = insert(self.db, quarantine)
         again = {name: statement.excluded[name] for name in ("detail", "raw", "last_seen_at")}
         again["times"] = quarantine.c.times + statement.excluded.times
         statement = statement.on_conflict_do_update(index_elements=["supplier_id", "row_key"], set_=again)
-        self.db.execute(statement, [rows[key] for key in sorted(rows)])
+        insert_rows(self.db, statement, [rows[key] for key in sorted(rows)])
 
     def unseen(self, supplier_id: str, rejected: Sequence[Rejected]) -> int:
         keys = {_row_key(one) for one in rejected}

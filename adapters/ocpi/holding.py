@@ -117,7 +117,9 @@ def read_location(
     book.take_texts()
     bad: list[Rejected] = []
     station = to_station(thing, external_id, source, book.price_of, bad)
-    return replace(station, price_text=book.take_texts()), [*bad, *book.take_refused()]
+    if texts := book.take_texts():
+        station = replace(station, price_text=texts)
+    return station, [*bad, *book.take_refused()]
 
 
 def tariff_ids_of(location: Mapping[str, Any]) -> Iterator[str]:

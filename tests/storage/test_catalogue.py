@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -195,3 +196,26 @@ def test_quarantine_counts_what_it_has_seen(database: SqlDatabase) -> None:
     assert (newest.external_id, newest.times, newest.detail, newest.raw) == ("7", 3, "lat 92", '{"lat": 92}')
     assert (newest.first_seen_at, newest.last_seen_at) == (NOON, NOON + minutes(1))
     assert sorted((one.raw, one.times) for one in others) == [("line 1", 1), ("line 2", 1)]
+
+
+def test_ids_that_the_columns_clean_to_the_same_are_one_gun(database: SqlDatabase) -> None:
+    save(database, station(1, gun("A"), gun("A\x00", label="the last word counts")))
+    (kept,) = only(database).connectors
+    assert (kept.ref, kept.label) == (ref("A"), "the last word counts")
+
+
+def test_every_kind_of_value_comes_back_as_it_went(database: SqlDatabase) -> None:
+    told = station(
+        1,
+        gun(1, power_kw=Decimal("7.40"), bay_blocked=True, status=ConnectorStatus.OCCUPIED, status_at=NOON),
+        gun(2, power_kw=None, bay_blocked=False, count=3),
+        gun(3),
+        name='充电 "quotes" \\u0000 {json} $1 %s',
+        point=Point(22.123456789012345, -0.1),
+        updated_at=NOON + timedelta(microseconds=1),
+        public=False,
+    )
+    save(database, told)
+    assert only(database) == told
+    save(database, replace(told, name="again"))
+    assert only(database) == replace(told, name="again")
