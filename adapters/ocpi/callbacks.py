@@ -27,6 +27,12 @@ from core.ports import PartnerState, SupplierDesk
 # A location of 200 EVSEs has about 150 kB; a record of a long session less.
 MOST_BODY_BYTES = 1024 * 1024
 _METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
+_WAYS_BACK = (
+    ("OCPI-to-country-code", "OCPI-from-country-code"),
+    ("OCPI-from-country-code", "OCPI-to-country-code"),
+    ("OCPI-to-party-id", "OCPI-from-party-id"),
+    ("OCPI-from-party-id", "OCPI-to-party-id"),
+)
 _BEFORE_REGISTERING = frozenset(("", "versions", "credentials"))
 
 Handler = Callable[[Call], Answer]
@@ -183,7 +189,6 @@ class _Server:
 
 def _swap_routing(reply: Response) -> None:
     """An answer goes back the way the call came."""
-    for what in ("country-code", "party-id"):
-        for ours, theirs in (("from", "to"), ("to", "from")):
-            if given := request.headers.get(f"OCPI-{theirs}-{what}"):
-                reply.headers[f"OCPI-{ours}-{what}"] = given[:10]
+    for theirs, ours in _WAYS_BACK:
+        if given := request.headers.get(theirs):
+            reply.headers[ours] = given[:10]

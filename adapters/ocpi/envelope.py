@@ -70,7 +70,7 @@ def stamp(at: datetime) -> str:
 
 def dumps(value: Any) -> str:
     """JSON in which a Decimal is a number, digit for digit as far as a float goes."""
-    return json.dumps(value, default=_number, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def loads(text: str | bytes) -> Any:
@@ -81,6 +81,9 @@ def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() and "." not in str(value) else float(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_ENCODER = json.JSONEncoder(default=_number, ensure_ascii=False, separators=(",", ":"))
 
 
 def _no_constant(name: str) -> Any:

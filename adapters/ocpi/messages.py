@@ -178,7 +178,10 @@ def objects(value: Any) -> list[dict[str, Any]]:
 def refs_of(evse: Mapping[str, Any], external_id: str, party: str) -> list[tuple[Mapping[str, Any], ConnectorRef]]:
     """The plugs of an EVSE and what we call them. The id is kept as it is printed on the sticker."""
     uid = clean(evse.get("uid"), ID_CHARS)
-    printed = "".join(filter(str.isprintable, str(evse.get("evse_id") or ""))).strip()[:ID_CHARS]
+    printed = str(evse.get("evse_id") or "")
+    if not printed.isprintable():
+        printed = "".join(filter(str.isprintable, printed))
+    printed = printed.strip()[:ID_CHARS]
     evse_id = printed or f"{external_id}:{uid}"
     plugs = evse.get("connectors") or []
     if not isinstance(plugs, list) or not all(isinstance(plug, Mapping) for plug in plugs):

@@ -87,8 +87,10 @@ def raised(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
 
 def part(parent: Mapping[str, Any] | None, listed: str, id_name: str, wanted: str) -> dict[str, Any] | None:
     """The EVSE or connector of this id."""
+    named = wanted.upper()
     for one in objects((parent or {}).get(listed)):
-        if clean(one.get(id_name), ID_CHARS).upper() == wanted.upper():
+        given = one.get(id_name)
+        if given == wanted or clean(given, ID_CHARS).upper() == named:
             return one
     return None
 
