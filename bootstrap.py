@@ -51,6 +51,7 @@ from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.services.merging import MergingService
+from core.services.outbox import Handler, OutboxService
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -259,16 +260,22 @@ def blocking_redis(settings: Settings) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=5)
 
 
-def build_services(settings: Settings, *, follow: bool = False) -> Services:
-    """Wire one process. With `follow` its station index hears of changes within a second, until the process ends."""
+def build_services(settings: Settings, *, follow: bool = False, stations: bool = True) -> Services:
+    """Wire one process. With `follow` its station index hears of changes within a second, until the process ends.
+
+    Without `stations` the index stays empty: for a process that finds nobody anything, and shall be small.
+    """
     clock = SystemClock()
     database = open_database(settings)
     stream, queue = _redis_pieces(settings)
     index = InMemoryStationIndex(database, clock)
-    index.refresh()
+    if stations:
+        index.refresh()
     if follow:
         IndexFollower(index, stream, clock).start()
     geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
+    # Who does what stands in the outbox, by the kind of the row.
+    handlers: dict[str, Handler] = {}
     return Services(
         clock=clock,
         database=database,
@@ -276,6 +283,7 @@ def build_services(settings: Settings, *, follow: bool = False) -> Services:
         finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
+        outbox=OutboxService(database, clock, queue, handlers),
         books=BooksService(database, clock),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),

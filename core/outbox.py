@@ -116,16 +116,18 @@ class Fate(StrEnum):
     """What came of an attempt."""
 
     SENT = "sent"
-    NOT_SENT = "not_sent"  # it never left us, or was refused for now: try again
+    NOT_SENT = "not_sent"  # it never left us, or was refused for now: try again, five times in all
+    LATER = "later"  # not now, and no failure: nothing is counted
     UNCERTAIN = "uncertain"  # it left us and nobody answered
     REFUSED = "refused"  # final
     GONE = "gone"  # the chat is no longer there
+    ELSEWHERE = "elsewhere"  # the chat is there, but cannot be spoken to now: perhaps another of the person's can
     POINTLESS = "pointless"  # what it says is no longer true
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`pause_channel` holds back everything for the channel: the platform asked for it."""
+    """`retry_after` is ours for LATER and NOT_SENT. `pause_channel` holds back the whole channel for that time."""
 
     fate: Fate
     sent_ref: str = ""
@@ -137,3 +139,15 @@ class Result:
 def repeated_key(row: OutboxRow) -> str:
     """The number under which a platform that dedupes knows this message again (WeChat client_msg_id, at most 32)."""
     return f"kw-{row.id}"
+
+
+def retry_after(attempts: int) -> timedelta:
+    """How long to wait after this many attempts that failed."""
+    return RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]
+
+
+def may_be_repeated(row: OutboxRow, at: datetime) -> bool:
+    """Whether an attempt of which nobody knows is followed by another: by its class, or as the channel knows it."""
+    known_for = REPEATS_KNOWN_WITHIN.get(row.channel)
+    first = row.doubtful_since or row.next_at
+    return POLICIES[row.klass].resend or (known_for is not None and at - first < known_for)

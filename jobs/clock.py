@@ -2,7 +2,7 @@
 
 The database decides who is first, so that two clocks do no harm (RQ's own cron has no such rule and runs every
 interval job again at each start). At a start the current slot is rung for at once. Without Redis the clock does
-the jobs itself.
+the jobs itself. Beside it, in a thread of its own, the outbox is swept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import import_module
 from core.errors import SupplierUnavailable
 from core.ports import CanBePinged, ListsChanges, PublishesTariffs, ReportsStatus
 from core.services import Services
-from jobs import context
+from jobs import context, outbox
 from jobs.names import JOBS
 
 BEAT_S = 1.0
@@ -127,8 +127,10 @@ def main() -> None:
     services = bootstrap.build_services(settings)
     context.use(services)
     _check_books(services)
+    sweeping = outbox.start_sweeping(services, stop)
     _wait_for_suppliers(services, stop)
     run(services, stop)
+    sweeping.join(outbox.FINISH_WITHIN_S)
 
 
 if __name__ == "__main__":

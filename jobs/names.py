@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 QUEUE = "kilowatch"
+# What a person waits for. It has a worker of its own, so that a pull of many minutes holds up no start of a charge.
+SWIFT = "kilowatch-swift"
 
 JOBS = {
     "pull_catalogue": "jobs.catalogue.pull_catalogue",
@@ -12,7 +14,11 @@ JOBS = {
     "merge_places": "jobs.merging.merge_places",
     "clean_up": "jobs.upkeep.clean_up",
     "check_books": "jobs.books.check_books",
+    "deliver": "jobs.outbox.deliver",
 }
+
+# Every other job is rung for on QUEUE.
+QUEUES = {"deliver": SWIFT}
 
 # A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
 TIMEOUTS_S = {
@@ -23,4 +29,5 @@ TIMEOUTS_S = {
     "merge_places": 1800,
     "clean_up": 300,
     "check_books": 900,
+    "deliver": 60,
 }

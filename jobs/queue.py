@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobs.names import JOBS, QUEUE, TIMEOUTS_S
+from jobs.names import JOBS, QUEUE, QUEUES, SWIFT, TIMEOUTS_S
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,12 @@ class RqQueue:
 
     def __init__(self, redis: Redis, jobs: Mapping[str, str] = JOBS) -> None:
         self.redis, self.jobs = redis, jobs
-        self.queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        self.queue, self.swift = (Queue(name, connection=redis, serializer=JSONSerializer) for name in (QUEUE, SWIFT))
 
     def enqueue(self, job: str, *ids: str) -> bool:
         try:
-            self.queue.enqueue_call(
+            queue = self.swift if QUEUES.get(job) == SWIFT else self.queue
+            queue.enqueue_call(
                 self.jobs[job],
                 args=ids,
                 timeout=TIMEOUTS_S[job],

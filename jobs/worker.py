@@ -1,4 +1,4 @@
-"""The worker: one RQ worker process for one queue, jobs as JSON, no pickle.
+"""`python -m jobs.worker [QUEUE]`: one RQ worker process for one queue, jobs as JSON, no pickle.
 
 One queue, because a worker that listens on two can lose jobs when it is killed (measured on rq 3.0). SimpleWorker,
 because our jobs are short, bounded by their timeouts, and a fork would inherit open database connections.
@@ -7,6 +7,7 @@ because our jobs are short, bounded by their timeouts, and a fork would inherit 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 
 from redis import Redis
@@ -15,21 +16,21 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from jobs import context
-from jobs.names import QUEUE
+from jobs.names import QUEUE, SWIFT
 
 REDIS_WITHIN_S = 20.0
 
 log = logging.getLogger(__name__)
 
 
-def work(redis: Redis) -> None:
+def work(redis: Redis, queue_name: str = QUEUE) -> None:
     """Work until SIGTERM or SIGINT; the job at hand is finished first."""
     _wait_for(redis)
-    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    queue = Queue(queue_name, connection=redis, serializer=JSONSerializer)
     worker = SimpleWorker(
         [queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60, log_job_description=False
     )
-    log.info("worker started")
+    log.info("worker started", extra={"queue": queue_name})
     worker.work(with_scheduler=False, logging_level="WARNING")
 
 
@@ -51,8 +52,9 @@ def main() -> None:
     import bootstrap
 
     settings = bootstrap.start_process()
-    context.use(bootstrap.build_services(settings))
-    work(bootstrap.blocking_redis(settings))
+    queue_name = sys.argv[1] if len(sys.argv) > 1 else QUEUE
+    context.use(bootstrap.build_services(settings, stations=queue_name != SWIFT))
+    work(bootstrap.blocking_redis(settings), queue_name)
 
 
 if __name__ == "__main__":

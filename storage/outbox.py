@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from core.outbox import (
+    MAX_ATTEMPTS,
     PACES,
     POLICIES,
     REPEATS_KNOWN_WITHIN,
@@ -71,11 +72,14 @@ class SqlOutbox:
 
     def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
         abandoned = outbox.c.state == OutboxState.SENDING.value
+        in_doubt = or_(abandoned, outbox.c.doubtful_since.is_not(None))
         first_doubt = func.coalesce(outbox.c.doubtful_since, outbox.c.next_at)
         # An expired one that may have arrived is in doubt, not expired.
         outcome = case(
-            (and_(abandoned, not_(_may_be_repeated(at))), OutboxState.UNCERTAIN.value),
-            (_expired(at), case((abandoned, OutboxState.UNCERTAIN.value), else_=OutboxState.EXPIRED.value)),
+            (and_(in_doubt, not_(_may_be_repeated(at))), OutboxState.UNCERTAIN.value),
+            (_expired(at), case((in_doubt, OutboxState.UNCERTAIN.value), else_=OutboxState.EXPIRED.value)),
+            # It took its sender down with it every time.
+            (and_(abandoned, outbox.c.attempts >= MAX_ATTEMPTS), OutboxState.DEAD.value),
             else_=OutboxState.SENDING.value,
         )
         goes_out = outcome == OutboxState.SENDING.value
@@ -107,6 +111,7 @@ class SqlOutbox:
         *,
         next_at: datetime | None = None,
         doubtful: bool = False,
+        counted: bool = True,
         sent_ref: str = "",
         error: str = "",
     ) -> bool:
@@ -117,8 +122,17 @@ class SqlOutbox:
             told["next_at"] = next_at or at
         else:
             told["finished_at"] = at
+        if not counted:
+            told["attempts"] = outbox.c.attempts - 1
+        return self._change_ours(row_id, token, told)
+
+    def redirect(self, row_id: int, token: str, channel: str, address: str, at: datetime, error: str) -> bool:
+        elsewhere = {"state": OutboxState.PENDING.value, "channel": channel, "address": address, "error": error}
+        return self._change_ours(row_id, token, elsewhere | {"next_at": at, "lease_until": None})
+
+    def _change_ours(self, row_id: int, token: str, values: Mapping[str, Any]) -> bool:
         ours = (outbox.c.id == row_id, outbox.c.state == OutboxState.SENDING.value, outbox.c.token == token)
-        return self.db.execute(update(outbox).where(*ours).values(told)).rowcount > 0
+        return self.db.execute(update(outbox).where(*ours).values(values)).rowcount > 0
 
     def decide(
         self, row_id: int, states: Sequence[OutboxState], to: OutboxState, at: datetime, note: str
@@ -132,7 +146,8 @@ class SqlOutbox:
             "attempts": 0 if again else outbox.c.attempts,
         }
         if again:
-            values["expires_at"] = None  # somebody wants it said, however late
+            # Somebody wants it said, however late, and knows that it may be there already.
+            values |= {"expires_at": None, "doubtful_since": None}
         statement = (
             update(outbox)
             .where(outbox.c.id == row_id, outbox.c.state.in_([one.value for one in states]))

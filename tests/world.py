@@ -25,6 +25,7 @@ from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.services.merging import MergingService
+from core.services.outbox import OutboxService
 from core.station import (
     Connector,
     ConnectorRef,
@@ -222,6 +223,7 @@ def make_world(folder: Path, *, database_url: str = "", public_url: str = "https
         finder=StationFinder(index, suppliers, clock),
         accounts=AccountService(database, clock),
         inbox=Inbox(database, clock),
+        outbox=OutboxService(database, clock, NoQueue(), {}),
         books=BooksService(database, clock),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),

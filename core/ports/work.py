@@ -112,7 +112,7 @@ class OutboxRepository(Protocol):
         """Make it ours, one attempt counted. None when it is done, not due, not at its turn, or another's.
 
         `interrupted` says that an earlier sender died in the middle. A row whose policy is not to be sent again then
-        becomes UNCERTAIN and is not given out, one past its time EXPIRED.
+        becomes UNCERTAIN and is not given out, one past its time EXPIRED, one whose sender died five times DEAD.
         """
         ...
 
@@ -125,13 +125,18 @@ class OutboxRepository(Protocol):
         *,
         next_at: datetime | None = None,
         doubtful: bool = False,
+        counted: bool = True,
         sent_ref: str = "",
         error: str = "",
     ) -> bool:
         """What came of it. False when the row is no longer ours: its lease ran out and another has it.
 
-        `doubtful`: this attempt may have arrived, whatever becomes of the row.
+        `doubtful`: this attempt may have arrived, whatever becomes of the row. Not `counted`: it was no failure.
         """
+        ...
+
+    def redirect(self, row_id: int, token: str, channel: str, address: str, at: datetime, error: str) -> bool:
+        """To be said in another chat of the person, at once; `error` says why not in this one."""
         ...
 
     def decide(

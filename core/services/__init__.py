@@ -12,6 +12,7 @@ from core.services.catalogue import CatalogueService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.services.merging import MergingService
+from core.services.outbox import OutboxService
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Services:
     finder: StationFinder
     accounts: AccountService
     inbox: Inbox
+    outbox: OutboxService
     books: BooksService
     catalogue: CatalogueService
     merging: MergingService

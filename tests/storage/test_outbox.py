@@ -295,3 +295,15 @@ def test_old_ones_that_are_over_are_forgotten(database: SqlDatabase) -> None:
         assert unit.outbox.purge(NOON + minutes(5)) == 1
     with database.read() as unit:
         assert [unit.outbox.get(one) is None for one in (sent, dead, new)] == [True, False, False]
+
+
+def test_what_takes_its_sender_down_every_time_is_given_up(database: SqlDatabase) -> None:
+    (row_id,) = add(database, command("c"))
+    at = NOON
+    for attempt in range(1, 6):
+        row = claim(database, row_id, at, f"t{attempt}")
+        assert row is not None
+        assert row.attempts == attempt
+        at += LEASE
+    assert claim(database, row_id, at, "t6") is None
+    assert stored(database, row_id).state is OutboxState.DEAD
