@@ -29,6 +29,8 @@ from adapters.cec import callbacks as cec_callbacks
 from adapters.cec.config import CecConfig
 from adapters.geocoder import NominatimGeocoder
 from adapters.limiter import Limiter
+from adapters.login.telegram import TelegramInitData
+from adapters.login.wechat import MiniProgramCodes, PageCodes
 from adapters.ocpi import callbacks as ocpi_callbacks
 from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.house import House
@@ -50,8 +52,11 @@ from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.linking import LinkingService, WaysOver
+from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
 from core.services.outbox import Handler, OutboxService
+from core.services.privacy import PrivacyService
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -87,6 +92,9 @@ class Settings:
     wechat_token: str = field(repr=False)
     wechat_aes_key: str = field(repr=False)
     wechat_api_base: str
+    wechat_miniprogram_app_id: str
+    wechat_miniprogram_secret: str = field(repr=False)
+    real_money: bool  # a payment provider is set up that moves real money
     ocm_api_key: str = field(repr=False)
     geocoder_url: str
     map_tiles_url: str
@@ -118,6 +126,7 @@ class Settings:
             self.wechat_app_secret,
             self.wechat_token,
             self.wechat_aes_key,
+            self.wechat_miniprogram_secret,
             self.ocm_api_key,
             self.secret_key,
         )
@@ -148,6 +157,9 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         problems.append(f"WeChat needs {missing} too; only the safe (encrypted) mode is supported")
     if wechat["WECHAT_AES_KEY"] and len(wechat["WECHAT_AES_KEY"]) != 43:
         problems.append("WECHAT_AES_KEY must have 43 characters, as the WeChat console shows it")
+    miniprogram = {name: env.get(name, "") for name in ("WECHAT_MINIPROGRAM_APP_ID", "WECHAT_MINIPROGRAM_SECRET")}
+    if any(miniprogram.values()) and not all(miniprogram.values()):
+        problems.append("the mini-program needs both WECHAT_MINIPROGRAM_APP_ID and WECHAT_MINIPROGRAM_SECRET")
     secret_key = env.get("SECRET_KEY", "")
     if secret_key and len(secret_key) < 32:
         problems.append("SECRET_KEY must have at least 32 random characters")
@@ -171,6 +183,12 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         wechat_token=wechat["WECHAT_TOKEN"],
         wechat_aes_key=wechat["WECHAT_AES_KEY"],
         wechat_api_base=env.get("WECHAT_API_BASE", "https://api.weixin.qq.com").rstrip("/"),
+        wechat_miniprogram_app_id=miniprogram["WECHAT_MINIPROGRAM_APP_ID"],
+        wechat_miniprogram_secret=miniprogram["WECHAT_MINIPROGRAM_SECRET"],
+        real_money=any(
+            value and (name.startswith("WECHATPAY_") or name == "TELEGRAM_PAYMENT_TOKEN")
+            for name, value in env.items()
+        ),
         ocm_api_key=env.get("OCM_API_KEY", ""),
         geocoder_url=env.get("GEOCODER_URL", "").rstrip("/"),
         map_tiles_url=env.get("MAP_TILES_URL", ""),
@@ -282,6 +300,9 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         index=index,
         finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
         accounts=AccountService(database, clock),
+        login=LoginService(database, clock, login_doors(settings)),
+        linking=LinkingService(database, clock, ways_over(settings)),
+        privacy=PrivacyService(database, clock),
         inbox=Inbox(database, clock),
         outbox=OutboxService(database, clock, queue, handlers),
         books=BooksService(database, clock),
@@ -292,6 +313,26 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         queue=queue,
         suppliers=live_suppliers(settings, database, clock),
         public_url=settings.public_url,
+    )
+
+
+def login_doors(settings: Settings) -> Doors:
+    """The ways to log in. By a mere name only where there is no platform and no real money: to try it."""
+    token, official, secret = settings.telegram_bot_token, settings.wechat_app_id, settings.wechat_app_secret
+    program, base = settings.wechat_miniprogram_app_id, settings.wechat_api_base
+    return Doors(
+        telegram=TelegramInitData(token) if token else None,
+        miniprogram=MiniProgramCodes(program, settings.wechat_miniprogram_secret, base) if program else None,
+        page=PageCodes(official, secret, base) if official and secret else None,
+        local=not (token or official or program or settings.real_money),
+    )
+
+
+def ways_over(settings: Settings) -> WaysOver:
+    """How a link code gets from one chat to the other."""
+    return WaysOver(
+        bot_name=telegram_messenger(settings).ping if settings.telegram_bot_token else None,
+        wechat_qr=wechat_api(settings).qr_picture if settings.wechat_app_id and settings.wechat_app_secret else None,
     )
 
 

@@ -21,10 +21,28 @@ class UserError(KilowatchError):
         self.params = params
 
 
+class NotLoggedIn(UserError):
+    """We do not know who is asking, or the proof of it is not good."""
+
+    status = 401
+
+
+class NotAllowed(UserError):
+    """We know who asks, but not that they asked themselves, or from where."""
+
+    status = 403
+
+
 class NotFound(UserError):
     """What was asked for does not exist, or no longer does."""
 
     status = 404
+
+
+class Conflict(UserError):
+    """What is asked for cannot go together with what there is already."""
+
+    status = 409
 
 
 class TooMany(UserError):

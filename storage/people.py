@@ -139,12 +139,14 @@ class SqlPeople:
             found += [Tie(kind, Money(int(amount), currency)) for currency, amount in rows if amount]
         return found
 
-    def strays(self, limit: int) -> list[Stray]:
+    def strays(self, limit: int, *, owner: str | None = None) -> list[Stray]:
         free = (accounts.c.pot == Pot.AVAILABLE.value, accounts.c.balance > 0, users.c.merged_into.is_not(None))
         statement = select(
             accounts.c.owner, users.c.merged_into, accounts.c.currency, accounts.c.balance, accounts.c.last_transfer
         )
         joined = statement.join(users, users.c.id == accounts.c.owner).where(*free)
+        if owner is not None:
+            joined = joined.where(users.c.merged_into == owner)
         rows = self.db.execute(joined.order_by(accounts.c.id).limit(limit))
         return [
             Stray(row.owner, row.merged_into, Money(row.balance, row.currency), row.last_transfer) for row in rows

@@ -24,8 +24,11 @@ from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.linking import LinkingService, WaysOver
+from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
 from core.services.outbox import OutboxService
+from core.services.privacy import PrivacyService
 from core.station import (
     Connector,
     ConnectorRef,
@@ -202,7 +205,14 @@ def _tariff(price: str | None, service: str, evening: str | None, currency: str)
     return time_of_use_tariff(currency, "Asia/Shanghai", (day, night))
 
 
-def make_world(folder: Path, *, database_url: str = "", public_url: str = "https://kilowatch.example") -> World:
+def make_world(
+    folder: Path,
+    *,
+    database_url: str = "",
+    public_url: str = "https://kilowatch.example",
+    doors: Doors | None = None,
+    ways: WaysOver | None = None,
+) -> World:
     """A world of its own under `folder`."""
     url = database_url or f"sqlite:///{folder / 'kilowatch.sqlite3'}"
     upgrade(url)
@@ -222,6 +232,9 @@ def make_world(folder: Path, *, database_url: str = "", public_url: str = "https
         index=index,
         finder=StationFinder(index, suppliers, clock),
         accounts=AccountService(database, clock),
+        login=LoginService(database, clock, doors or Doors(local=True)),
+        linking=LinkingService(database, clock, ways or WaysOver()),
+        privacy=PrivacyService(database, clock),
         inbox=Inbox(database, clock),
         outbox=OutboxService(database, clock, NoQueue(), {}),
         books=BooksService(database, clock),

@@ -25,6 +25,8 @@ from core.errors import ChatUnreachable, SupplierUnavailable
 from core.ports import Clock
 
 TIMEOUT_S = (3.0, 8.0)  # connect, read
+PICTURES_BASE = "https://mp.weixin.qq.com"
+PICTURE_MAX_BYTES = 512 * 1024
 # The platform renews in the last five minutes of a token's life, with both valid: ask from then on.
 RENEW_BEFORE = timedelta(minutes=5)
 # Forcing a new token is allowed 20 times a day.
@@ -68,6 +70,27 @@ class WechatApi:
             if refusal.code in UNREACHABLE:
                 raise ChatUnreachable("wechat", openid, UNREACHABLE[refusal.code]) from None
             raise refusal.unavailable from None
+
+    def unionid(self, openid: str) -> str:
+        """core.ports.KnowsUnionid: told for followers of an account that hangs on an Open Platform account."""
+        return str(self._plain_call("user/info", lambda: self._client.user.get(openid)).get("unionid") or "")
+
+    def qr_picture(self, scene: str, lasts: timedelta) -> bytes:
+        """A QR code that brings `scene` when it is scanned, as a JPEG."""
+        wanted = {
+            "expire_seconds": int(lasts.total_seconds()),
+            "action_name": "QR_STR_SCENE",
+            "action_info": {"scene": {"scene_str": scene}},
+        }
+        ticket = self._plain_call("qrcode/create", lambda: self._client.qrcode.create(wanted)).get("ticket")
+        picture: list[bytes] = []
+
+        def draw() -> dict[str, Any]:
+            picture.append(self._client.draw(str(ticket or "")))
+            return {}
+
+        self._plain_call("showqrcode", draw)
+        return picture[0]
 
     def menu(self) -> dict[str, Any] | None:
         """The menu as it stands, or None without one."""
@@ -130,6 +153,8 @@ class _Client(WeChatClient):  # type: ignore[misc]
         self._http.trust_env = False
         self._http.max_redirects = 0  # a redirect would take the token elsewhere
         self._http.mount(f"{API_BASE}/", _Elsewhere(config.api_base, timeout_s))
+        # A configured address stands for both hosts of the platform.
+        self._pictures = PICTURES_BASE if config.api_base.rstrip("/") == API_BASE else API_BASE
 
     def use(self, tokens: _Tokens) -> None:
         self._tokens = tokens
@@ -137,6 +162,16 @@ class _Client(WeChatClient):  # type: ignore[misc]
     @property
     def access_token(self) -> str:
         return self._tokens.current()
+
+    def draw(self, ticket: str) -> bytes:
+        """The picture of a QR code. It needs no access token, and lives on another host."""
+        url = f"{self._pictures}/cgi-bin/showqrcode"
+        response = self._http.get(url, params={"ticket": ticket}, timeout=self.timeout)
+        if not (response.ok and response.content.startswith((b"\xff\xd8", b"\x89PNG"))):
+            raise WeChatClientException(None, None, client=self, response=response)
+        if len(response.content) > PICTURE_MAX_BYTES:
+            raise ValueError("no QR code is that large")
+        return bytes(response.content)
 
     def fetch_access_token(self) -> None:
         raise NotImplementedError("tokens come from stable_token")

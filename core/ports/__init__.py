@@ -14,6 +14,7 @@ from core.ports.catalogue import (
 from core.ports.chats import Chat, ChatRepository, Reach, TelegramMessenger
 from core.ports.clock import Clock
 from core.ports.database import Database, UnitOfWork
+from core.ports.login import ExchangesCode, KnowsUnionid, LogsInOnPages, Proven, ReadsInitData
 from core.ports.money import (
     AnswersForOrders,
     Booked,
@@ -110,6 +111,7 @@ __all__ = [
     "CommandRepository",
     "Database",
     "Diff",
+    "ExchangesCode",
     "Freeze",
     "FreezeRepository",
     "Geocoder",
@@ -122,6 +124,7 @@ __all__ = [
     "InboxState",
     "IndexState",
     "JobQueue",
+    "KnowsUnionid",
     "LedgerRepository",
     "LinkCode",
     "LinkCodeRepository",
@@ -132,6 +135,7 @@ __all__ = [
     "Login",
     "LoginKind",
     "LoginRepository",
+    "LogsInOnPages",
     "MintsNumbers",
     "Nearby",
     "OutboxRepository",
@@ -146,11 +150,13 @@ __all__ = [
     "Place",
     "Position",
     "PreAuthorises",
+    "Proven",
     "PublishesBills",
     "PublishesTariffs",
     "QuarantineRow",
     "RateLimiter",
     "Reach",
+    "ReadsInitData",
     "Reconciliation",
     "ReconciliationRepository",
     "RecordRepository",

@@ -110,7 +110,7 @@ class PeopleRepository(Protocol):
 
     def ties(self, user_ids: Sequence[str]) -> list[Tie]: ...
 
-    def strays(self, limit: int) -> list[Stray]: ...
+    def strays(self, limit: int, *, owner: str | None = None) -> list[Stray]: ...
 
     def export(self, user_ids: Sequence[str]) -> dict[str, Any]:
         """Every row kept about the person, by table, as JSON values; secrets and hashes of secrets left out."""
@@ -136,6 +136,7 @@ class LoginKind(StrEnum):
     MINIPROGRAM = "miniprogram"
     WECHAT_PAGE = "wechat_page"
     LOCAL = "local"
+    DOWNLOAD = "download"  # good for one download of an export, and for nothing else
 
 
 @dataclass(frozen=True, slots=True)

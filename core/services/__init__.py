@@ -11,8 +11,11 @@ from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
+from core.services.linking import LinkingService
+from core.services.login import LoginService
 from core.services.merging import MergingService
 from core.services.outbox import OutboxService
+from core.services.privacy import PrivacyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Services:
     index: StationIndex
     finder: StationFinder
     accounts: AccountService
+    login: LoginService
+    linking: LinkingService
+    privacy: PrivacyService
     inbox: Inbox
     outbox: OutboxService
     books: BooksService

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from datetime import timedelta
 
 import pytest
 
@@ -201,3 +202,27 @@ def test_the_menu_keeps_wechats_limits(wechat: WechatApi, public_url: str) -> No
         assert all(len(one["name"].encode()) <= SUB_LABEL_MAX_BYTES for one in below)
         assert all(one["url"].startswith("https://") for one in below if one["type"] == "view")
     assert any(one["type"] == "view" for one in buttons[2]["sub_button"]) == bool(public_url)
+
+
+# --- linking and joining ----------------------------------------------------------------------------------------
+
+
+def test_the_unionid_of_a_follower(wechat: WechatApi, api: Api) -> None:
+    api.answers["/cgi-bin/user/info"] = [{"subscribe": 1, "openid": LIN, "unionid": "oUnion-1"}, {"subscribe": 0}]
+    assert wechat.unionid(LIN) == "oUnion-1"
+    assert wechat.unionid(LIN) == ""
+
+
+def test_a_code_to_scan_carries_the_scene(wechat: WechatApi, api: Api) -> None:
+    api.answers["/cgi-bin/qrcode/create"] = [{"ticket": "gQH47j+/=", "expire_seconds": 600, "url": "http://q"}]
+    api.answers["/cgi-bin/showqrcode"] = [b"\xff\xd8picture", b"<html>no such ticket</html>"]
+    assert wechat.qr_picture("link_abc", timedelta(minutes=10)) == b"\xff\xd8picture"
+    created, shown = api.calls[-2:]
+    assert created.doc == {
+        "expire_seconds": 600,
+        "action_name": "QR_STR_SCENE",
+        "action_info": {"scene": {"scene_str": "link_abc"}},
+    }
+    assert shown.query == {"ticket": "gQH47j+/="}
+    with pytest.raises(SupplierUnavailable, match="showqrcode"):
+        wechat.qr_picture("link_abc", timedelta(minutes=10))
