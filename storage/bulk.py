@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 # The most values in one statement.
 CHUNK = 1_000
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -74,6 +75,11 @@ def _by(db: Connection, statement: Select[Any], column: ColumnElement[str], valu
     # OFFSET 0 keeps the planner from turning the look-ups by index into one join that reads the table.
     found = statement.where(column == wanted.c.value).offset(literal_column("0", Integer)).lateral("found")
     return select(found).select_from(wanted.join(found, true()))
+
+
+def since(column: ColumnElement[datetime], at: datetime) -> ColumnElement[bool]:
+    """At or after this moment. With one end only, PostgreSQL without statistics takes a third of the table for it."""
+    return column.between(at, _NEVER)
 
 
 # --- writing --------------------------------------------------------------------------------------------------

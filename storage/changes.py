@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from storage.bulk import since
 from storage.tables import stations
 
 
@@ -25,6 +26,6 @@ class SqlChanges:
     def since(self, at: datetime) -> dict[str, Change]:
         """The last write of every station written at or after this moment, removed ones included."""
         statement = select(stations.c.id, stations.c.revision, stations.c.changed_at).where(
-            stations.c.changed_at >= at
+            since(stations.c.changed_at, at)
         )
         return {row.id: Change(row.revision, row.changed_at) for row in self.db.execute(statement)}

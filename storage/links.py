@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, select
 from core.geo import Datum
 from core.merging import Evidence, Link, Method, Part, id_key
 from core.ports import Position, Split
+from storage import bulk
 from storage.bulk import insert, rows_by, upsert
 from storage.stations import touch
 from storage.tables import connectors, links, splits, stations
@@ -75,7 +76,7 @@ class SqlLinks:
     def fingerprints(self, since: datetime | None = None) -> dict[str, str]:
         statement = select(stations.c.id, stations.c.content_hash, stations.c.removed_at)
         if since is not None:
-            statement = statement.where(stations.c.changed_at >= since)
+            statement = statement.where(bulk.since(stations.c.changed_at, since))
         return {row.id: row.content_hash if row.removed_at is None else "" for row in self.db.execute(statement)}
 
 

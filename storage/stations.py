@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, 
 from core.geo import Point
 from core.ports import Diff
 from core.station import Connector, ConnectorRef, ConnectorStatus, Station, station_key
-from storage.bulk import chunks, listed, rows_by, upsert
+from storage.bulk import chunks, listed, rows_by, since, upsert
 from storage.live_values import PriceHistory, merge_live
 from storage.station_rows import connector_row, content_hash, station_row, to_connector, to_station
 from storage.tables import connectors, stations
@@ -167,7 +167,7 @@ class SqlStations:
         return list(self.db.execute(statement).scalars())
 
     def changed_since(self, at: datetime) -> list[str]:
-        return list(self.db.execute(select(_STATIONS.c.id).where(_STATIONS.c.changed_at >= at)).scalars())
+        return list(self.db.execute(select(_STATIONS.c.id).where(since(_STATIONS.c.changed_at, at))).scalars())
 
 
 def lock_stations(db: Connection, station_ids: Iterable[str]) -> list[str]:

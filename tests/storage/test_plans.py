@@ -57,6 +57,9 @@ PAGES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "links": lambda unit: unit.links.links(IDS),
     "members of places": lambda unit: unit.links.members(IDS),
     "links that go": lambda unit: unit.links.save([], IDS, LATER),
+    "changes since": lambda unit: unit.changes.since(LATER),
+    "stations changed since": lambda unit: unit.catalogue.changed_since(LATER),
+    "fingerprints since": lambda unit: unit.links.fingerprints(LATER),
     "placings": lambda unit: unit.placings.of(IDS),
 }
 
