@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bots.wording import N_, Wording
 from core.errors import UserError
+from core.money import Money
 from core.ranking import Offer, ReasonKind
 from core.services.finder import Found
 from core.station import PRICE_FRESH_FOR, Connector, ConnectorStatus, Facility, NoPrice, Plug
@@ -108,6 +109,41 @@ _ERRORS = {
     "bad_charge_record": N_("The charge record in {path} cannot be computed: {problem}."),
     "bad_time_zone": N_("There is no time zone {zone}. Write it like Europe/Berlin."),
     "wrong_file": N_("This is not a file of the kind {kind}. Check which one it is."),
+    "login_not_offered": N_("This way to log in is not offered here."),
+    "login_refused": N_("We could not check who you are. Close this and open it again from the chat."),
+    "login_too_old": N_("This login is too old. Close this and open it again from the chat."),
+    "login_code_bad": N_("WeChat does not know this login. Open it again."),
+    "login_code_used": N_("This login was used already. Open it again."),
+    "login_blocked": N_("WeChat does not let you log in just now. Look into WeChat's safety centre."),
+    "login_snapshot": N_("This page is only a preview. Tap “use the full service” below, then log in."),
+    "login_silent": N_("WeChat does not answer. Try again in a minute."),
+    "not_logged_in": N_("Log in first: open this from the chat."),
+    "not_from_our_page": N_("This did not come from our page. Reload the page and try again."),
+    "not_from_here": N_("This only works on the machine itself."),
+    "bad_name": N_("Choose a name of 1 to 32 letters, digits, “-” or “_”."),
+    "ticket_used": N_("This download was used already or is too old. Ask for a new one in the chat."),
+    "link_code_unknown": N_("This code does not fit: wrong, too old or used. Ask for a new one in the other app."),
+    "too_many_codes": N_("Too many wrong codes. Try again in an hour."),
+    "already_linked": N_("Telegram and WeChat are linked already. Unlink first to link another one."),
+    "link_to_yourself": N_("This is your own code. Enter it in the other app."),
+    "link_same_side": N_("This code is for the other app: enter it there, not in another account of the same one."),
+    "link_tied": N_("A charge or a refund is still open in one of the two accounts. Link them when it is settled."),
+    "link_gone": N_("One of the two accounts is no longer there. Ask for a new code."),
+    "not_linked": N_("Nothing is linked to this chat."),
+    "delete_session": N_("A charge is still open. Stop it and wait for the bill; then the account can be deleted."),
+    "delete_hold": N_("{amount} is held for a charge. Wait until it is settled; then the account can be deleted."),
+    "delete_refund": N_("{amount} is on its way back to you. When it has arrived the account can be deleted."),
+    "delete_topup": N_(
+        "A payment of {amount} is not finished. Wait for it or let it expire; then the account can be deleted."
+    ),
+    "delete_money": N_(
+        "There is still {amount} in your wallet. Take it back first; then the account can be deleted."
+    ),
+    "confirm_first": N_("This cannot be undone. Say that you mean it: confirm=delete."),
+    "idempotency_key_missing": N_(
+        "This moves money, so it needs an Idempotency-Key of 8 to 128 characters, one for each wish."
+    ),
+    "idempotency_conflict": N_("This Idempotency-Key was used for something else. Choose a new one."),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }
 
@@ -115,7 +151,8 @@ _ERRORS = {
 def error(say: Wording, problem: UserError) -> str:
     """The sentence for a mistake the person can put right."""
     message = _ERRORS.get(problem.code)
-    return say(message, **problem.params) if message else trouble(say)
+    params = {name: say.money(one) if isinstance(one, Money) else one for name, one in problem.params.items()}
+    return say(message, **params) if message else trouble(say)
 
 
 def trouble(say: Wording) -> str:
