@@ -111,6 +111,10 @@ class LoginService:
         """A login for somebody a platform vouches for, who is registered now if they are new."""
         at, token = self.clock.now(), secrets.token_urlsafe(TOKEN_BYTES)
         with self.database.write() as unit:
+            known = unit.users.by_identity(Identity(Channel.UNIONID, proven.unionid)) if proven.unionid else None
+            if known is not None:
+                # Nothing happens where the identity is somebody's already.
+                unit.people.add_identity(proven.identity, known.id, at)
             user, new = unit.users.register(proven.identity, language_for(proven.language), at)
             user = joined_by_unionid(unit, user, proven.unionid, at)
             login = Login(_hash(token), user.id, kind, at, at, at + LASTS)
