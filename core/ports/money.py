@@ -343,6 +343,7 @@ class CaseKind(StrEnum):
     ORPHAN = "orphan"
     TOPUP = "topup"
     DIFFERENCE = "difference"  # found by the reconciliation
+    BY_HAND = "by_hand"  # money that one of us moved: a supplier paid, a payout received, a chargeback
 
 
 @dataclass(frozen=True, slots=True)
