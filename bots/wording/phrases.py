@@ -144,6 +144,19 @@ _ERRORS = {
         "This moves money, so it needs an Idempotency-Key of 8 to 128 characters, one for each wish."
     ),
     "idempotency_conflict": N_("This Idempotency-Key was used for something else. Choose a new one."),
+    "no_such_way_to_pay": N_("This way to pay is not offered here. Choose another one."),
+    "currency_not_taken": N_("This way to pay does not take {currency}. Choose another one."),
+    "bad_topup_amount": N_("Choose an amount between {least} and {most}."),
+    "payer_needed": N_("WeChat Pay needs your WeChat login. Open this from WeChat and try again."),
+    "payment_not_ready": N_("The payment provider does not answer. Nothing was charged; try again in a minute."),
+    "no_such_topup": N_("This payment is not known here. Start a new one."),
+    "already_paid": N_("This is paid already. Look into your wallet."),
+    "payment_in_review": N_("This payment does not fit its order. One of us looks at it; you need do nothing."),
+    "topup_closed": N_("This payment has expired. Start a new one."),
+    "no_such_refund": N_("This refund is not known here. Look into your wallet."),
+    "nothing_to_refund": N_("There is nothing that could go back the way you paid."),
+    "refund_too_much": N_("At most {most} can go back now. What is held for a charge has to wait for its bill."),
+    "key_used_otherwise": N_("That was already used for something else. Begin again from the wallet."),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }
 
