@@ -6,6 +6,7 @@ Imported only where a process starts: cli.py, web.py, jobs/worker.py, jobs/clock
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -48,6 +49,7 @@ from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
+from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
@@ -55,6 +57,7 @@ from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
+from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
 from jobs.queue import RqQueue, SilentQueue
@@ -294,6 +297,10 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
     # Who does what stands in the outbox, by the kind of the row.
     handlers: dict[str, Handler] = {}
+    outbox = OutboxService(database, clock, queue, handlers)
+    suppliers = live_suppliers(settings, database, clock)
+    charging = ChargingService(database, clock, suppliers, tell=tell, ring=outbox.ring, key=quote_key(settings))
+    handlers |= {"start": charging.send_start, "stop": charging.send_stop}
     return Services(
         clock=clock,
         database=database,
@@ -304,14 +311,15 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         linking=LinkingService(database, clock, ways_over(settings)),
         privacy=PrivacyService(database, clock),
         inbox=Inbox(database, clock),
-        outbox=OutboxService(database, clock, queue, handlers),
+        outbox=outbox,
         books=BooksService(database, clock),
+        charging=charging,
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),
-        desk=SupplierDeskService(database, stream, clock),
+        desk=SupplierDeskService(database, stream, clock, charging),
         limiter=Limiter(redis_url(settings)),
         queue=queue,
-        suppliers=live_suppliers(settings, database, clock),
+        suppliers=suppliers,
         public_url=settings.public_url,
     )
 
@@ -368,6 +376,11 @@ def secret_key(settings: Settings) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text()
+
+
+def quote_key(settings: Settings) -> bytes:
+    """Signs quotes. Derived, so that no two uses of the secret share a key."""
+    return hmac.digest(secret_key(settings).encode(), b"charge quotes", "sha256")
 
 
 def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint]:

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from core.errors import SupplierUnavailable
-from core.ports import CanBePinged, ListsChanges, PublishesTariffs, ReportsStatus
+from core.ports import CanBePinged, ListsChanges, ListsRecords, PublishesTariffs, ReportsStatus
 from core.services import Services
 from jobs import context, outbox
 from jobs.names import JOBS
 
 BEAT_S = 1.0
 # What is to be done whatever suppliers there are, and every how many seconds.
-UPKEEP = {"merge_places": 60, "clean_up": 3600, "check_books": 6 * 3600}
+UPKEEP = {"follow_sessions": 5, "book_records": 30, "merge_places": 60, "clean_up": 3600, "check_books": 6 * 3600}
 SUPPLIERS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ def schedules(services: Services) -> list[Schedule]:
             pulls.append(Schedule("pull_statuses", 60, (supplier_id,)))
         if isinstance(source, PublishesTariffs):
             pulls.append(Schedule("pull_prices", 900, (supplier_id,)))
+        if isinstance(source, ListsRecords):
+            pulls.append(Schedule("pull_records", 600, (supplier_id,)))
     return [*pulls, *(Schedule(job, every_s, dated=False) for job, every_s in UPKEEP.items())]
 
 

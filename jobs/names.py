@@ -15,10 +15,13 @@ JOBS = {
     "clean_up": "jobs.upkeep.clean_up",
     "check_books": "jobs.books.check_books",
     "deliver": "jobs.outbox.deliver",
+    "follow_sessions": "jobs.charging.follow_sessions",
+    "book_records": "jobs.charging.book_records",
+    "pull_records": "jobs.charging.pull_records",
 }
 
 # Every other job is rung for on QUEUE.
-QUEUES = {"deliver": SWIFT}
+QUEUES = {"deliver": SWIFT, "follow_sessions": SWIFT}
 
 # A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
 TIMEOUTS_S = {
@@ -30,4 +33,7 @@ TIMEOUTS_S = {
     "clean_up": 300,
     "check_books": 900,
     "deliver": 60,
+    "follow_sessions": 40,
+    "book_records": 300,
+    "pull_records": 900,
 }

@@ -21,13 +21,15 @@ from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
+from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
-from core.services.outbox import OutboxService
+from core.services.notify import tell
+from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
 from core.station import (
     Connector,
@@ -226,6 +228,13 @@ def make_world(
             return unit.catalogue.suppliers()
 
     limiter = CountingLimiter()
+    handlers: dict[str, Handler] = {}
+    outbox = OutboxService(database, clock, NoQueue(), handlers)
+    suppliers_with_guns: dict[str, ListsStations] = {}
+    charging = ChargingService(
+        database, clock, suppliers_with_guns, tell=tell, ring=outbox.ring, key=b"a key for tests, thirty-two byte"
+    )
+    handlers |= {"start": charging.send_start, "stop": charging.send_stop}
     services = Services(
         clock=clock,
         database=database,
@@ -236,14 +245,15 @@ def make_world(
         linking=LinkingService(database, clock, ways or WaysOver()),
         privacy=PrivacyService(database, clock),
         inbox=Inbox(database, clock),
-        outbox=OutboxService(database, clock, NoQueue(), {}),
+        outbox=outbox,
         books=BooksService(database, clock),
+        charging=charging,
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),
-        desk=SupplierDeskService(database, NoChangeStream(), clock),
+        desk=SupplierDeskService(database, NoChangeStream(), clock, charging),
         limiter=limiter,
         queue=NoQueue(),
-        suppliers={},
+        suppliers=suppliers_with_guns,
         public_url=public_url,
     )
     return World(services, clock, limiter, Listed([]))

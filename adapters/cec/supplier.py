@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from adapters.cec import charging, messages
 from adapters.cec.client import MOST_STATIONS_A_CALL, CecAnswered, CecClient, CecRefused
 from adapters.cec.config import CecConfig
+from adapters.cec.sequences import mint_start_seq
 from adapters.http import NotAsked, past_the_breaker
 from core.charging import CommandReply, Outcome, SessionUpdate
 from core.errors import SupplierUnavailable
@@ -80,6 +81,9 @@ class CecSupplier:
                 yield answer
 
     # --- charging -------------------------------------------------------------------------------------------
+
+    def new_start_seq(self) -> str:
+        return mint_start_seq(self._config.our_operator_id)
 
     def check(self, ref: ConnectorRef) -> CommandReply:
         return self._command("query_equip_auth", partial(self._client.query_equip_auth, ref.connector_id))

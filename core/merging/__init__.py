@@ -4,7 +4,7 @@ Pure rules. `study` learns what holds for whole suppliers (a wrong datum, counts
 `matches` finds the pairs, `gather` makes places of them. docs/decisions/0007 says why it is done this way.
 """
 
-from core.merging.descriptions import Description, describe, id_key
+from core.merging.descriptions import Description, describe, gun_key, id_key
 from core.merging.match import MATCH_WITHIN_M, Evidence, Method, Splits, matches
 from core.merging.places import Link, Part, gather
 from core.merging.study import Lessons, WrongDatum, study
@@ -23,6 +23,7 @@ __all__ = [
     "close_pairs",
     "describe",
     "gather",
+    "gun_key",
     "id_key",
     "matches",
     "study",

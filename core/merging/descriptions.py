@@ -60,7 +60,7 @@ def describe(station: Station) -> Description:
         operator=operator,
         operator_id=station.operator_id.upper() if operator else "",
         global_key=id_key(station.global_id or ""),
-        gun_keys=frozenset(filter(None, (_gun_key(station, gun.ref.operator_id, gun.ref.connector_id)
+        gun_keys=frozenset(filter(None, (gun_key(station.supplier_id, gun.ref.operator_id, gun.ref.connector_id)
                                          for gun in station.connectors))),
         plugs=plugs if any(gun.plug not in (Plug.UNKNOWN, Plug.OTHER) for gun in station.connectors) else frozenset(),
         guns=station.guns,
@@ -90,9 +90,9 @@ def _telling_name(station: Station, operator: str) -> str:
     return " ".join(bare.split())
 
 
-def _gun_key(station: Station, operator_id: str, connector_id: str) -> str:
+def gun_key(supplier_id: str, operator_id: str, connector_id: str) -> str:
     """A gun's id that means the same at every supplier; "" for numbers that only count within one list."""
-    if not operator_id or operator_id == station.supplier_id:
+    if not operator_id or operator_id == supplier_id:
         return ""
     own = id_key(connector_id.partition(":")[0])
     return own if _EVSE.fullmatch(own) else f"{id_key(operator_id)}:{id_key(connector_id)}"

@@ -85,6 +85,15 @@ class StartsCharging(Protocol):
 
 
 @runtime_checkable
+class MintsNumbers(Protocol):
+    """A supplier whose protocol says what our numbers look like."""
+
+    def new_start_seq(self) -> str:
+        """A new number for a start, unguessable, at most 36 characters."""
+        ...
+
+
+@runtime_checkable
 class ChecksGuns(Protocol):
     def check(self, ref: ConnectorRef) -> CommandReply:
         """Is the car plugged in and the gun healthy, before a start (T/CEC query_equip_auth)."""
@@ -105,6 +114,14 @@ class TakenStates:
     at: datetime
     known: Mapping[str, AbstractSet[ConnectorRef]]  # guns that the catalogue has
     touched: Mapping[str, Sequence[str]]  # ids of stations that changed
+
+
+class HearsOfCharges(Protocol):
+    """Who does something about what suppliers say of sessions, once it is stored."""
+
+    def apply(self, supplier_id: str, update: SessionUpdate) -> None: ...
+
+    def book_record(self, supplier_id: str, record: ChargeRecord) -> object: ...
 
 
 class SupplierDesk(Protocol):

@@ -9,6 +9,7 @@ from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, St
 from core.services.accounts import AccountService
 from core.services.books import BooksService
 from core.services.catalogue import CatalogueService
+from core.services.charging import ChargingService
 from core.services.finder import StationFinder
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService
@@ -33,6 +34,7 @@ class Services:
     inbox: Inbox
     outbox: OutboxService
     books: BooksService
+    charging: ChargingService
     catalogue: CatalogueService
     merging: MergingService
     desk: SupplierDesk  # where suppliers tell us things unasked

@@ -7,12 +7,13 @@ is heard and not believed, except about sessions and records: those are about mo
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.charging import ChargeRecord, SessionUpdate
-from core.ports import ChangeStream, Clock, Database, RecordVerdict, TakenStates, UnitOfWork
+from core.ports import ChangeStream, Clock, Database, HearsOfCharges, RecordVerdict, TakenStates, UnitOfWork
 from core.services.gate import MOVED, known_of, sift, sift_prices
 from core.services.together import Together
 from core.services.trust import Known
@@ -30,8 +31,10 @@ log = logging.getLogger(__name__)
 class SupplierDeskService:
     """core.ports.SupplierDesk. Safe from many threads and processes."""
 
-    def __init__(self, database: Database, stream: ChangeStream, clock: Clock) -> None:
-        self.database, self.stream, self.clock = database, stream, clock
+    def __init__(
+        self, database: Database, stream: ChangeStream, clock: Clock, charging: HearsOfCharges | None = None
+    ) -> None:
+        self.database, self.stream, self.clock, self.charging = database, stream, clock, charging
         self._noted: dict[str, datetime] = {}
         self._known: dict[str, tuple[datetime, Known]] = {}
         self._statuses_together = Together(self._statuses)
@@ -110,6 +113,8 @@ class SupplierDeskService:
     def session(self, supplier_id: str, update: SessionUpdate) -> None:
         with self.database.write() as unit:
             unit.records.save_session(supplier_id, update, self.clock.now())
+        if self.charging is not None:
+            self._then(partial(self.charging.apply, supplier_id, update))
 
     def record(self, supplier_id: str, record: ChargeRecord) -> RecordVerdict:
         at = self.clock.now()
@@ -120,7 +125,16 @@ class SupplierDeskService:
                 unit.catalogue.quarantine(supplier_id, [_conflicting(record)], at)
         if verdict is RecordVerdict.CONFLICT:
             log.error("a charge record came again with another body", extra={"supplier": supplier_id})
+        elif self.charging is not None:
+            self._then(partial(self.charging.book_record, supplier_id, record))
         return verdict
+
+    def _then(self, work: Callable[[], object]) -> None:
+        """What follows from a word that is stored. The supplier has done its part; if ours fails, a job does it."""
+        try:
+            work()
+        except Exception:
+            log.exception("a word about a charge was stored and not acted upon yet")
 
     def _heard(self, unit: UnitOfWork, supplier_id: str, at: datetime) -> None:
         """Note that the supplier speaks, now and then. The first time it may be new to us."""

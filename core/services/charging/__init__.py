@@ -1,0 +1,11 @@
+"""Charging: quote, start, follow, stop, settle. One file per step; `service` is what the others see.
+
+means      what they all work with, and the one way in which a session changes its state
+quoting    the price frozen and signed          starting   the yes, the hold, the start sent once
+following  what suppliers say, and the time      stopping   at a wish, at the limit, as a precaution
+metering   what it costs by the frozen tariff    settling   records into the books
+"""
+
+from core.services.charging.service import ChargingService
+
+__all__ = ["ChargingService"]

@@ -1,0 +1,28 @@
+"""A garage whose books are checked when a test is over: on SQLite, or on each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage.engine import open_engine
+from storage.unit_of_work import SqlDatabase
+from tests.core.services.charging.garage import Garage
+
+
+@pytest.fixture
+def garage(sqlite_url: str) -> Iterator[Garage]:
+    database = SqlDatabase(open_engine(sqlite_url))
+    garage = Garage(database)
+    yield garage
+    garage.check()
+    database.close()
+
+
+@pytest.fixture
+def either(database: SqlDatabase) -> Iterator[Garage]:
+    """For what the database has a say in."""
+    garage = Garage(database)
+    yield garage
+    garage.check()
