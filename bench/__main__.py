@@ -8,7 +8,7 @@ import sys
 PROGRAMS = (
     ["bench.search", "--n", "20000"],
     ["bench.search", "--n", "100000"],
-    ["bench.ocpi", "--n", "20000"],
+    ["bench.ocpi", "--n", "100000"],
 )
 
 
