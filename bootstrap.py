@@ -38,9 +38,12 @@ from adapters.ocpi.house import House
 from adapters.ocpi.partners import Partners
 from adapters.ocpi.sealed import Sealer
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
+from bots.saying import Saying, Sender
 from bots.telegram.messenger import TelegramMessenger
+from bots.telegram.sender import TelegramSender
 from bots.wechat.client import WechatApi
 from bots.wechat.config import WechatConfig
+from bots.wechat.sender import NoticeTemplate, WechatSender, WechatTemplateSender
 from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.errors import ConfigurationError, SupplierUnavailable
@@ -57,6 +60,7 @@ from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
+from core.services.notify import SAY, WECHAT_TEMPLATE
 from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
@@ -95,6 +99,7 @@ class Settings:
     wechat_token: str = field(repr=False)
     wechat_aes_key: str = field(repr=False)
     wechat_api_base: str
+    wechat_template: NoticeTemplate | None
     wechat_miniprogram_app_id: str
     wechat_miniprogram_secret: str = field(repr=False)
     real_money: bool  # a payment provider is set up that moves real money
@@ -186,6 +191,7 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         wechat_token=wechat["WECHAT_TOKEN"],
         wechat_aes_key=wechat["WECHAT_AES_KEY"],
         wechat_api_base=env.get("WECHAT_API_BASE", "https://api.weixin.qq.com").rstrip("/"),
+        wechat_template=_template(env, problems),
         wechat_miniprogram_app_id=miniprogram["WECHAT_MINIPROGRAM_APP_ID"],
         wechat_miniprogram_secret=miniprogram["WECHAT_MINIPROGRAM_SECRET"],
         real_money=any(
@@ -217,6 +223,15 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
         return int(text)
     problems.append(f"{name} is {text!r}; it must be a number from {least} to {most}")
     return default
+
+
+def _template(env: Mapping[str, str], problems: list[str]) -> NoticeTemplate | None:
+    text = env.get("WECHAT_TEMPLATE", "")
+    try:
+        return NoticeTemplate.read(text) if text else None
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return None
 
 
 def _suppliers(env: Mapping[str, str], port: int, problems: list[str]) -> tuple[SupplierSettings, ...]:
@@ -296,7 +311,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         IndexFollower(index, stream, clock).start()
     geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
     # Who does what stands in the outbox, by the kind of the row.
-    handlers: dict[str, Handler] = {}
+    handlers: dict[str, Handler] = {SAY: Saying(database, clock, senders(settings, clock))}
     outbox = OutboxService(database, clock, queue, handlers)
     suppliers = live_suppliers(settings, database, clock)
     charging = ChargingService(database, clock, suppliers, tell=tell, ring=outbox.ring, key=quote_key(settings))
@@ -457,6 +472,19 @@ def wechat_api(settings: Settings) -> WechatApi:
     if config is None or not config.app_secret:
         raise ConfigurationError(["set WECHAT_APP_ID, WECHAT_APP_SECRET, WECHAT_TOKEN and WECHAT_AES_KEY first"])
     return WechatApi(config, SystemClock())
+
+
+def senders(settings: Settings, clock: Clock) -> dict[str, Sender]:
+    """Who speaks first, by channel of the outbox."""
+    found: dict[str, Sender] = {}
+    if settings.telegram_bot_token:
+        found["telegram"] = TelegramSender(telegram_messenger(settings))
+    if settings.wechat_app_id and settings.wechat_app_secret:
+        api = wechat_api(settings)
+        found["wechat"] = WechatSender(api, clock)
+        if settings.wechat_template is not None:
+            found[WECHAT_TEMPLATE] = WechatTemplateSender(api, settings.wechat_template, settings.public_url, clock)
+    return found
 
 
 # --- the doctor ---------------------------------------------------------------------------------------------

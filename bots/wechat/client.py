@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from wechatpy import WeChatClient
 from wechatpy.exceptions import WeChatClientException
 
+from bots.unsent import NeverSent, never_sent
 from bots.wechat.config import API_BASE, WechatConfig
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.ports import Clock
@@ -43,7 +44,21 @@ UNREACHABLE = {
     48004: "the interface is banned",
     50002: "the account is limited",
 }
+# Of these the chat itself is there: it only takes nothing now, or nothing of this kind.
+CLOSED = frozenset({45015, 45047, 48001, 48004, 50002})
 _SECRET_IN_URL = re.compile(r"((?:access_token|secret|appsecret)=)[^&\s\"']+")
+
+
+class ChatClosed(ChatUnreachable):
+    """The person is there, but cannot be spoken to now, or not in this way."""
+
+
+class WechatRefused(SupplierUnavailable):
+    """WeChat answered with an errcode: it was not done."""
+
+    def __init__(self, asked: str, code: int, detail: str) -> None:
+        super().__init__("WeChat", asked, detail)
+        self.code = code
 
 
 class WechatApi:
@@ -62,13 +77,32 @@ class WechatApi:
         """Whether the account's id and secret are taken."""
         self._tokens.current()
 
-    def send_text(self, openid: str, text: str) -> None:
-        """Say something unasked, inside the reply window."""
+    def send_text(self, openid: str, text: str) -> str:
+        """Say something unasked, inside the reply window. WeChat gives it no number: ""."""
+        self._say(openid, "message/custom/send", lambda: self._client.message.send_text(openid, text))
+        return ""
+
+    def send_template(
+        self, openid: str, template_id: str, fields: Mapping[str, str], url: str, client_msg_id: str
+    ) -> str:
+        """A template message; returns its number. The same `client_msg_id` within ten minutes is sent once."""
+        message = {
+            "touser": openid,
+            "template_id": template_id,
+            "url": url,
+            "client_msg_id": client_msg_id,
+            "data": {name: {"value": value} for name, value in fields.items()},
+        }
+        asked = "message/template/send"
+        return str(self._say(openid, asked, lambda: self._client.post(asked, data=message)).get("msgid", ""))
+
+    def _say(self, openid: str, asked: str, call: Callable[[], Any]) -> dict[str, Any]:
         try:
-            self._call("message/custom/send", lambda: self._client.message.send_text(openid, text))
+            return self._call(asked, call)
         except _Refusal as refusal:
             if refusal.code in UNREACHABLE:
-                raise ChatUnreachable("wechat", openid, UNREACHABLE[refusal.code]) from None
+                closed = ChatClosed if refusal.code in CLOSED else ChatUnreachable
+                raise closed("wechat", openid, UNREACHABLE[refusal.code]) from None
             raise refusal.unavailable from None
 
     def unionid(self, openid: str) -> str:
@@ -108,7 +142,10 @@ class WechatApi:
 
     def _call(self, asked: str, call: Callable[[], Any]) -> dict[str, Any]:
         """Make a call; once more with another token when this one is refused. Raises _Refusal."""
-        token = self._tokens.current()
+        try:
+            token = self._tokens.current()
+        except SupplierUnavailable as error:
+            raise NeverSent("WeChat", error.asked, error.detail) from None
         try:
             return _once(asked, call)
         except _Refusal as refusal:
@@ -124,7 +161,7 @@ class _Refusal(Exception):
     def __init__(self, asked: str, code: int, message: str) -> None:
         super().__init__(f"{asked}: {code}")
         self.code = code
-        self.unavailable = SupplierUnavailable("WeChat", asked, f"{code} {_without_secrets(message)[:120]}".strip())
+        self.unavailable = WechatRefused(asked, code, f"{code} {_without_secrets(message)[:120]}".strip())
 
 
 def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any]:
@@ -136,7 +173,10 @@ def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any]:
             status = getattr(error.response, "status_code", "no status")
             raise SupplierUnavailable("WeChat", asked, f"HTTP {status}") from None
         raise _Refusal(asked, int(error.errcode), str(error.errmsg)) from None
-    except (requests.RequestException, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except requests.RequestException as error:
+        kind = NeverSent if never_sent(error) else SupplierUnavailable
+        raise kind("WeChat", asked, type(error).__name__) from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SupplierUnavailable("WeChat", asked, type(error).__name__) from None
     if not isinstance(result, dict):
         raise SupplierUnavailable("WeChat", asked, "not a JSON object")

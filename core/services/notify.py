@@ -87,11 +87,16 @@ def way_after(reach: Reach, channel: str, address: str, at: datetime) -> tuple[s
     return every[0] if every else None
 
 
+def zone_of(reach: Reach) -> str:
+    """The person's time zone, or the likeliest one."""
+    return reach.time_zone or next((_ZONES.get(chat.identity.channel, "UTC") for chat in reach.chats), "UTC")
+
+
 def quiet_until(reach: Reach, at: datetime) -> datetime | None:
     """The end of the person's quiet hours, when it is quiet now."""
     if reach.quiet is None:
         return None
-    zone = ZoneInfo(reach.time_zone or (_ZONES.get(reach.chats[0].identity.channel, "UTC") if reach.chats else "UTC"))
+    zone = ZoneInfo(zone_of(reach))
     local = at.astimezone(zone)
     if not reach.quiet.covers(local.time()):
         return None

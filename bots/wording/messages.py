@@ -1,0 +1,225 @@
+"""What we say unasked: each code of core.services.notify.tell as a title and a few lines, in the person's language.
+
+Adding one: a row in MESSAGES, its sentences in zh_CN/messages.po. A gap is named like the parameter that fills it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bots.wording import N_, Wording
+from core.money import Money
+
+WORDS_MAX = 60  # of a name that others chose
+TITLE_MAX = 20  # WeChat's templates take no more
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`title` fits a template message. A line whose amount is nothing, or whose gap nobody filled, is left out."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as one person reads it. Foreign words in it are cleaned and cut, not escaped for any markup."""
+
+    title: str
+    text: str  # without the title
+    reference: str
+
+
+_REFERENCE = N_("Reference: {reference}")
+_BALANCE = N_("{released} is in your balance again.")
+
+MESSAGES = {
+    # --- charging ---------------------------------------------------------------------------------------------
+    "charge_started": Message(
+        N_("Charging has begun"),
+        (N_("{station}: at most {hold} is held for it. What is not used comes back with the bill."),),
+    ),
+    "start_unknown": Message(
+        N_("Still asking"),
+        (
+            N_("{station} has not said yet whether it started. We keep asking and tell you."),
+            N_("Your hold stays until we know. If nothing was started, all of it comes back."),
+        ),
+    ),
+    "start_failed": Message(
+        N_("It did not start"),
+        (
+            N_("{station}: {reason}"),
+            N_("Nothing was charged."),
+            _BALANCE,
+        ),
+    ),
+    "stop_failed": Message(
+        N_("It does not stop"),
+        (
+            N_("{station} does not take our stop. Press the red button on the pile, or unlock your car."),
+            N_("You pay what is billed, and never more than you agreed to."),
+        ),
+    ),
+    "charge_unseen": Message(
+        N_("No news of your gun"),
+        (
+            N_("{station} tells us nothing of your charge right now. Energy may still flow."),
+            N_("If you are there, the gun's display knows. We go on asking."),
+        ),
+    ),
+    "charge_ended": Message(
+        N_("Charging has ended"),
+        (
+            N_("{station}: {energy_kwh} kWh by its meter. Please unplug and free the bay."),
+            N_("The bill follows; what it does not need of your hold comes back at once."),
+        ),
+    ),
+    "stopped_at_limit": Message(
+        N_("Stopping in time"),
+        (N_("The cost at {station} comes near the {hold} you agreed to, so we end the charge. You pay no more."),),
+    ),
+    "hold_extended": Message(
+        N_("The hold has grown"),
+        (N_("As agreed, {hold} is now held for your charge at {station}, so that it can go on."), _REFERENCE),
+    ),
+    "receipt": Message(
+        N_("Your bill: {charged}"),
+        (
+            N_("{station}: {energy_kwh} kWh, {charged} in all."),
+            _BALANCE,
+            N_("We look at this bill once more, as it does not quite fit. You need do nothing."),
+            _REFERENCE,
+        ),
+    ),
+    "settled_without_record": Message(
+        N_("Settled by the meter"),
+        (
+            N_("{station} sent no bill in time. By its last reading you pay {charged}."),
+            _BALANCE,
+            N_("Should a bill still come, we tell you; you never pay more than you agreed to."),
+            _REFERENCE,
+        ),
+    ),
+    "charge_credited": Message(
+        N_("Money back: {credited}"),
+        (
+            N_("{station} took its bill back: {credited} is in your balance again."),
+            N_("Should a corrected bill come, we tell you."),
+            _REFERENCE,
+        ),
+    ),
+    # --- the wallet -------------------------------------------------------------------------------------------
+    "topup_paid": Message(
+        N_("Paid in: {amount}"),
+        (N_("{amount} is in your balance. Send your location to find a gun."), _REFERENCE),
+    ),
+    "refund_sent": Message(
+        N_("On its way: {amount}"),
+        (N_("{amount} goes back the way you paid, by {due_at} at the latest."), _REFERENCE),
+    ),
+    "refund_done": Message(
+        N_("Paid back: {amount}"),
+        (N_("{amount} was paid out the way you paid. Your bank may take a day to show it."), _REFERENCE),
+    ),
+    "refund_refused": Message(
+        N_("Not paid out: {amount}"),
+        (
+            N_("{amount} could not be paid out the way you paid, so it is in your balance again. Try again later."),
+            _REFERENCE,
+        ),
+    ),
+    "refund_by_hand": Message(
+        N_("On its way: {amount}"),
+        (N_("One of us pays {amount} back by hand, by {due_at} at the latest."), _REFERENCE),
+    ),
+    # --- what one of us decided -------------------------------------------------------------------------------
+    "case_gift": Message(
+        N_("Money back: {amount}"),
+        (N_("We looked at your charge at {station}: {amount} is in your balance again."), _REFERENCE),
+    ),
+    "case_driver_paid": Message(
+        N_("Taken: {amount}"),
+        (N_("We looked at your charge at {station}: {amount} was taken from your balance, as agreed."), _REFERENCE),
+    ),
+    # --- the account ------------------------------------------------------------------------------------------
+    "linked": Message(
+        N_("Linked"),
+        (N_("Telegram and WeChat are one account now: one balance, one history. Was it not you? Unlink at once."),),
+    ),
+    "unlinked": Message(
+        N_("Unlinked"),
+        (N_("This chat has an account of its own again. Send your location to find a gun."),),
+    ),
+}
+
+# Why a charge did not start (core.charging.REASONS and the session's own), with what to do about it.
+_REASONS = {
+    "not_plugged_in": N_("the gun is not plugged in. Plug it in and start again."),
+    "gun_fault": N_("the gun is out of order. Try the one beside it."),
+    "gun_offline": N_("the gun is offline. Try the one beside it."),
+    "gun_busy": N_("the gun is in use. Wait or try another one."),
+    "no_such_gun": N_("the operator does not know this gun. Check its number."),
+    "not_sent": N_("the operator could not be reached in time. Try again in a minute."),
+    "never_started": N_("the operator says that no charge began. You can start again."),
+    "cancelled": N_("you called it off."),
+    "other": N_("the operator refused it. Try again, or another gun."),
+}
+# A line that is said only where its parameter is true.
+_ONLY_IF = {MESSAGES["receipt"].lines[2]: "reviewed"}
+_REPEATED = N_("Said again, in case the first one did not arrive ({reference}).")
+
+
+def said(say: Wording, code: str, params: Mapping[str, Any], *, time_zone: str, subject: str, repeat: bool) -> Said:
+    """Raises KeyError for a code or a parameter there is none of: then nothing must be sent.
+
+    `repeat`: an earlier attempt may have arrived, and a person must not take this for a second event.
+    """
+    message = MESSAGES[code]
+    values = {name: _shown(say, name, value, time_zone) for name, value in params.items()}
+    values.setdefault("reference", _clean(str(params.get("session_id") or subject)))
+    empty = {name for name, value in params.items() if value in (None, "") or _is_nothing(value)}
+    lines = [say(_REPEATED, reference=values["reference"])] if repeat else []
+    for line in message.lines:
+        if line in _ONLY_IF and not params.get(_ONLY_IF[line]):
+            continue
+        if not any(f"{{{name}}}" in line for name in empty):
+            lines.append(say(line, **values))
+    return Said(title=say(message.title, **values), text="\n".join(lines), reference=values["reference"])
+
+
+def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
+    match value:
+        case {"amount_minor": int(minor), "currency": str(currency)}:
+            return say.money(Money(minor, currency))
+        case {"number": str(number)}:
+            return say.number(Decimal(number), 2)
+        case {"at": str(moment)}:
+            at = datetime.fromisoformat(moment)
+            day = say.day(at, time_zone)
+            # A due date is a day; anything else happened at a minute.
+            return day if name.startswith("due") else f"{day} {say.clock(at, time_zone)}"
+    if name == "reason":
+        return say(_REASONS.get(str(value), _REASONS["other"]))
+    if name.endswith("_at") and isinstance(value, str):
+        return _shown(say, name, {"at": value}, time_zone)
+    if name.endswith("_kwh") and value:
+        return say.number(Decimal(str(value)), 2)
+    return _clean(str(value))
+
+
+def _is_nothing(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("amount_minor") == 0
+
+
+def _clean(text: str) -> str:
+    """Foreign words on one line, without control, direction and invisible characters."""
+    words = " ".join(text[: WORDS_MAX * 8].split())
+    kept = "".join(c for c in words if c == " " or unicodedata.category(c)[0] not in "CZ")
+    return kept if len(kept) <= WORDS_MAX else kept[: WORDS_MAX - 1].rstrip() + "…"

@@ -1,0 +1,116 @@
+"""What is said unasked: every code in both languages, nothing foreign believed, doubles told as doubles."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from bots.wording import wording
+from bots.wording.messages import MESSAGES, TITLE_MAX, Said, said
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def money(minor: int, currency: str = "CNY") -> dict[str, object]:
+    return {"amount_minor": minor, "currency": currency}
+
+
+# Everything any of them may be given.
+PARAMS = {
+    "session_id": "s-81f2",
+    "station": "Lotus Road",
+    "hold": money(6000),
+    "charged": money(3250),
+    "released": money(2750),
+    "credited": money(3250),
+    "amount": money(5000),
+    "energy_kwh": "30.512",
+    "reason": "gun_busy",
+    "due_at": {"at": "2026-11-28T17:00:00+00:00"},
+    "reviewed": True,
+}
+
+
+def spoken(code: str, language: str = "en", *, repeat: bool = False, **changes: object) -> Said:
+    params = {**PARAMS, **changes}
+    return said(wording(language), code, params, time_zone="Asia/Shanghai", subject="s1", repeat=repeat)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("code", list(MESSAGES))
+def test_every_message_can_be_said(code: str, language: str) -> None:
+    message = spoken(code, language)
+    assert "{" not in message.title + message.text
+    assert 0 < len(message.title) <= TITLE_MAX
+    assert 1 <= len(message.text.splitlines()) <= 4
+
+
+def test_the_receipt_tells_energy_cost_rest_and_reference() -> None:
+    message = spoken("receipt", reviewed=False)
+    assert message.title == "Your bill: ¥32.50"
+    assert message.text.splitlines() == [
+        "Lotus Road: 30.51 kWh, ¥32.50 in all.",
+        "¥27.50 is in your balance again.",
+        "Reference: s-81f2",
+    ]
+    assert "once more" in spoken("receipt").text
+
+
+def test_a_line_about_nothing_is_left_out() -> None:
+    assert "balance" not in spoken("receipt", released=money(0)).text
+    assert spoken("start_failed", released=None).text.splitlines()[-1] == "Nothing was charged."
+
+
+def test_money_keeps_the_minor_units_of_its_currency() -> None:
+    assert spoken("topup_paid", amount=money(1500, "JPY")).title == "Paid in: ¥1,500"
+    assert spoken("topup_paid", amount=money(1500, "EUR")).title == "Paid in: €15.00"
+
+
+def test_a_due_date_is_the_day_where_the_person_lives() -> None:
+    assert "2026-11-29" in spoken("refund_sent").text
+
+
+def test_an_unknown_reason_is_still_a_sentence() -> None:
+    assert spoken("start_failed", reason="E4711").text.startswith("Lotus Road: the operator refused it.")
+
+
+def test_a_repetition_says_so_and_names_what_it_repeats() -> None:
+    first = spoken("receipt", repeat=True).text.splitlines()[0]
+    assert first == "Said again, in case the first one did not arrive (s-81f2)."
+    assert "s-81f2" in spoken("charge_started", "zh-CN", repeat=True).text.splitlines()[0]
+
+
+def test_foreign_words_are_cleaned_and_cut() -> None:
+    text = spoken("charge_started", station="Lotus\u202e\x07\nRoad " + "x" * 5000).text
+    assert text.startswith("Lotus Road xxx")
+    assert len(text) < 200
+    assert len(text.splitlines()) == 1
+
+
+def test_a_code_or_a_parameter_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        spoken("never_heard_of_it")
+    with pytest.raises(KeyError):
+        said(wording("en"), "topup_paid", {}, time_zone="UTC", subject="s", repeat=False)
+
+
+def test_everything_the_core_tells_has_its_sentence() -> None:
+    told = {code for path in (ROOT / "core" / "services").rglob("*.py") for code in _codes(path)}
+    assert told
+    assert sorted(told - set(MESSAGES)) == []
+
+
+def _codes(path: Path) -> set[str]:
+    """The literal codes in calls of tell(unit, user, code, …) and say(session, code, …)."""
+    place = {"tell": 2, "say": 1}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+        code = node.args[place[name]] if name in place and len(node.args) > place[name] else None
+        if isinstance(code, ast.Constant) and isinstance(code.value, str):
+            found.add(code.value)
+    return found
