@@ -60,8 +60,7 @@ from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
-from core.services.notify import SAY, WECHAT_TEMPLATE
-from core.services.notify import tell
+from core.services.notify import SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
 from jobs.queue import RqQueue, SilentQueue
