@@ -169,8 +169,14 @@ _ERRORS = {
     "starts_halted": N_("We check our books and start nothing new just now. Your money is safe; try again later."),
     "too_many_failed_starts": N_("Three starts failed. Wait ten minutes, or use another way to charge."),
     "not_authorised": N_("The payment is not confirmed yet. Confirm it, then start again."),
+    "not_enough_money": N_("Your wallet is short of {missing}. Top up, then start again."),
     "no_such_session": N_("This charge is not known here. Look into your charges."),
     "other_request_same_key": N_("That yes was for something else. Look at the price and say yes again."),
+    "too_many_cars": N_("That is more than {most} cars. Take one out first."),
+    "bad_battery": N_("Say the battery in kWh, between {least} and {most}; what can be charged of it is not more."),
+    "confirm_unlink": N_(
+        "The other side will get an empty account; money and history stay here. Say that you mean it: confirm=unlink."
+    ),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }
 

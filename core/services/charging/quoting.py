@@ -136,7 +136,8 @@ def hold_for(expected: Money, power_kw: Decimal | None, price_per_kwh: Decimal) 
     """What is held for a charge that is expected to cost this much, at a gun of this power and price."""
     unit = 10 ** minor_units(expected.currency)
     share = Decimal(expected.amount_minor) * HOLD_MARGIN / unit
-    last_minutes = (power_kw or Decimal(0)) * Decimal(HOLD_LASTS_AT_LEAST / timedelta(hours=1)) * price_per_kwh
+    minutes = Decimal(HOLD_LASTS_AT_LEAST // timedelta(minutes=1))
+    last_minutes = (power_kw or Decimal(0)) * minutes / 60 * price_per_kwh
     whole = max(share, expected.decimal + last_minutes).to_integral_value(ROUND_CEILING)
     return Money(max(int(whole), 1) * unit, expected.currency)
 
