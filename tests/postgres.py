@@ -32,8 +32,11 @@ class NoPostgres(Exception):
 
 
 @contextmanager
-def running_server() -> Iterator[URL]:
-    """The URL of a server on which databases can be created. Raises NoPostgres."""
+def running_server(*, durable: bool = False) -> Iterator[URL]:
+    """The URL of a server on which databases can be created. Raises NoPostgres.
+
+    `durable` waits for the disk at each commit, as a server with money on it does; tests have no need of that.
+    """
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_url(given).set(drivername="postgresql")
         return
@@ -44,7 +47,7 @@ def running_server() -> Iterator[URL]:
     try:
         if account:
             shutil.chown(folder, account)
-        process = _start(binaries, folder, account)
+        process = _start(binaries, folder, account, durable=durable)
         url = URL.create("postgresql", username="kilowatch", database="postgres", query={"host": str(folder)})
         _wait_until_ready(url, folder)
         yield url
@@ -103,7 +106,7 @@ def _short_temp() -> str | None:
     return "/tmp" if len(tempfile.gettempdir()) > LONGEST_SOCKET_PATH // 2 else None
 
 
-def _start(binaries: Path, folder: Path, account: str | None) -> subprocess.Popen[bytes]:
+def _start(binaries: Path, folder: Path, account: str | None, *, durable: bool) -> subprocess.Popen[bytes]:
     data = folder / "data"
     init = [
         str(binaries / "initdb"),
@@ -121,13 +124,14 @@ def _start(binaries: Path, folder: Path, account: str | None) -> subprocess.Pope
     made = subprocess.run(init, user=account, cwd=folder, capture_output=True, timeout=START_WITHIN_S, check=False)
     if made.returncode:
         raise RuntimeError(f"initdb failed: {made.stderr.decode(errors='replace')}")
+    disk = "on" if durable else "off"
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(folder),
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "autovacuum": "off",
+        "fsync": disk,
+        "synchronous_commit": disk,
+        "full_page_writes": disk,
+        "autovacuum": disk,
         "shared_buffers": "32MB",
         "max_connections": "60",
     }
