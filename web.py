@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bots.miniapp import api, guard, health, models, page
+from bots.miniapp import api, auth, guard, health, me, models, page
 from bots.miniapp.query import refusal
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import read_tiles
@@ -46,6 +46,7 @@ def create_app(
     app = OpenAPI(
         "kilowatch",
         info=Info(title="Kilowatch", version="1", description="Charging stations, ranked by what they really cost"),
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
         doc_ui=False,
         static_folder=None,
         validation_error_status=400,
@@ -56,7 +57,10 @@ def create_app(
     guard.observe(app, registry)
     guard.protect(app, tiles)
     app.register_api(api.blueprint(services))
+    app.register_api(auth.blueprint(services))
+    app.register_api(me.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles))
+    app.register_blueprint(me.download_page(services))
     app.register_blueprint(health.blueprint(services, registry))
     for one in blueprints:
         app.register_blueprint(one)

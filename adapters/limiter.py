@@ -22,6 +22,9 @@ RATES = {
     "wechat": "40/minute",
     "api": "120/minute",
     "places": "20/minute",
+    "login": "20/minute",
+    "link": "20/hour",
+    "export": "6/hour",
 }
 
 

@@ -132,7 +132,7 @@ def export(db: Connection, user_ids: Sequence[str]) -> dict[str, Any]:
     for table, owned in KEPT.items():
         shown = [column for column in table.columns if column.name not in _LEFT_OUT]
         rows = db.execute(select(*shown).where(owned(user_ids)).order_by(*table.primary_key.columns)).mappings()
-        found[table.name] = [{name: _plain(name, value) for name, value in row.items()} for row in rows]
+        found[str(table.name)] = [{str(name): _plain(name, value) for name, value in row.items()} for row in rows]
     return found
 
 
