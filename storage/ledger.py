@@ -167,6 +167,17 @@ class SqlLedger:
         rows = self.db.execute(select(accounts).order_by(accounts.c.id))
         return [(Account(Pot(row.pot), row.owner, row.currency), row.balance) for row in rows]
 
+    def by_cause(self, account: Account) -> dict[Cause, int]:
+        found: dict[Cause, int] = {}
+        for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
+            total = func.sum(transfers.c.amount)
+            rows = self.db.execute(
+                select(transfers.c.cause, total).where(side == account.id).group_by(transfers.c.cause)
+            )
+            for cause, amount in rows:
+                found[Cause(cause)] = found.get(Cause(cause), 0) + sign * int(amount)
+        return found
+
     def breaches(self, at: datetime) -> Iterator[Breach]:
         yield from invariants.breaches(self.db, at)
 

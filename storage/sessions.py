@@ -22,6 +22,7 @@ from storage.tables import charge_quotes, charge_records, charging_sessions, rec
 _C = charging_sessions.c
 _BUSY = sorted(one.value for one in BUSY)
 _MAY_GET_A_RECORD = sorted(one.value for one in LIVE | {SessionState.PROVISIONAL, SessionState.CREDITED})
+_WITHOUT_RECORD = (SessionState.PROVISIONAL.value, SessionState.CLOSED.value)
 # The reason may be gone when we look for it: then the row goes in at the next try.
 _TRIES = 5
 # A record comes after the charge has ended; the supplier's clock may be ahead of ours by this much.
@@ -294,6 +295,18 @@ class SqlBookings:
             if since <= record.ended_at < until:
                 found.append((record, _booking(row) if row["record_id"] is not None else None))
         return found
+
+    def owed(self, supplier_id: str) -> list[Money]:
+        of = record_bookings.c
+        mine = (of.supplier_id == supplier_id, of.state == BookingState.APPLIED.value)
+        applied = select(of.currency, func.sum(of.total)).where(*mine).group_by(of.currency)
+        unrecorded = (_C.supplier_id == supplier_id, _C.state.in_(_WITHOUT_RECORD), _C.charged > 0)
+        taken = select(_C.currency, func.sum(_C.charged)).where(*unrecorded).group_by(_C.currency)
+        totals: dict[str, int] = {}
+        for statement in (applied, taken):
+            for currency, total in self.db.execute(statement):
+                totals[currency] = totals.get(currency, 0) + int(total)
+        return [Money(total, currency) for currency, total in sorted(totals.items())]
 
     def _one(self, statement: Select[Any]) -> Booking | None:
         row = self.db.execute(statement.with_for_update() if self._locks else statement).mappings().first()

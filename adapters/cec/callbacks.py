@@ -24,6 +24,7 @@ from adapters.cec.doorman import TOKEN_LASTS, Answers, Caller, Doorman
 from adapters.cec.envelope import EnvelopeRefused, Ret, open_message, seal_response
 from core.charging import ChargeRecord, ChargingState, SessionUpdate
 from core.ports import Clock, RecordVerdict, SupplierDesk
+from core.statements import OrderCheck
 from core.station import Rejected, Station, StatusReport
 
 log = logging.getLogger(__name__)
@@ -39,18 +40,25 @@ Message = Mapping[str, Any]
 Read = TypeVar("Read")
 # The records a supplier gave us under these numbers; those we do not hold are left out.
 HeldRecords = Callable[[str, Sequence[str]], Mapping[str, ChargeRecord]]
+# Keeps a supplier's list of orders and our answer to it.
+Checked = Callable[[str, OrderCheck], None]
+
+
+def _unkept(supplier_id: str, check: OrderCheck) -> None: ...
 
 
 class _Unreadable(Exception):
     """The message makes no sense to us: Ret 4004."""
 
 
-def blueprint(partners: Iterable[CecConfig], desk: SupplierDesk, held: HeldRecords, clock: Clock) -> Blueprint | None:
-    """The callbacks of all partners that push; None when nobody does."""
+def blueprint(
+    partners: Iterable[CecConfig], desk: SupplierDesk, held: HeldRecords, clock: Clock, checked: Checked = _unkept
+) -> Blueprint | None:
+    """The callbacks of all partners that push; None when nobody does. `checked` keeps what their daily checks say."""
     doorman = Doorman(partners, clock.now)
     if not doorman.prefixes:
         return None
-    callbacks = Callbacks(doorman, desk, held, clock)
+    callbacks = Callbacks(doorman, desk, held, clock, checked)
     routes = Blueprint("cec", __name__)
     for prefix in doorman.prefixes:
 
@@ -64,8 +72,10 @@ def blueprint(partners: Iterable[CecConfig], desk: SupplierDesk, held: HeldRecor
 class Callbacks:
     """The interfaces a partner may call, by name."""
 
-    def __init__(self, doorman: Doorman, desk: SupplierDesk, held: HeldRecords, clock: Clock) -> None:
-        self._doorman, self._desk, self._held, self._clock = doorman, desk, held, clock
+    def __init__(
+        self, doorman: Doorman, desk: SupplierDesk, held: HeldRecords, clock: Clock, checked: Checked
+    ) -> None:
+        self._doorman, self._desk, self._held, self._clock, self._checked = doorman, desk, held, clock, checked
         self._answers = Answers(clock.now)
         self._moments = _Moments()
         self._handlers: Mapping[str, Callable[[Caller, Message, datetime], Message]] = {
@@ -213,6 +223,7 @@ class Callbacks:
         held = self._held(caller.config.supplier_id, numbers)
         found = [charging.dispute(order, held.get(number)) for order, number in zip(orders, numbers, strict=True)]
         disputes = [one for one in found if one is not None]
+        self._checked(caller.config.supplier_id, charging.read_check(message, disputes))
         return charging.check_answer(message, disputes)
 
     def _keep_rejected(self, caller: Caller, found: list[Read | Rejected], kind: type[Read]) -> list[Read]:

@@ -16,6 +16,7 @@ from adapters.cec.config import CecConfig
 from adapters.cec.envelope import CHINA
 from adapters.cec.sequences import is_ours
 from core.charging import ChargeRecord, ChargingState, CommandReply, Outcome, RecordPeriod, SessionUpdate
+from core.statements import OrderCheck, StatedOrder
 from core.station import ConnectorRef, Rejected
 
 CURRENCY = "CNY"
@@ -221,6 +222,28 @@ def check_answer(message: Message, disputes: list[dict[str, Any]]) -> dict[str, 
         "TotalDisputeMoney": sum((one["TotalMoney"] for one in disputes), Decimal(0)),
         "DisputeOrders": disputes,
     }
+
+
+_WHY_DISPUTED = {UNKNOWN_ORDER: "unknown", WRONG_AMOUNT: "amount", WRONG_ENERGY: "energy"}
+
+
+def read_check(message: Message, disputes: list[dict[str, Any]]) -> OrderCheck:
+    """The list itself with what we answered, to be compared with our books."""
+    orders = (order for order in fields.items(message, "ChargeOrders") if isinstance(order, Mapping))
+    return OrderCheck(
+        reference=fields.id_(message, "CheckOrderSeq"),
+        since=_time(message, "StartTime"),
+        until=_time(message, "EndTime"),
+        orders=tuple(
+            StatedOrder(
+                fields.id_(order, "StartChargeSeq"),
+                _amount(order, "TotalPower", _MOST_KWH),
+                _amount(order, "TotalMoney", _MOST_YUAN),
+            )
+            for order in orders
+        ),
+        disputed={one["StartChargeSeq"]: _WHY_DISPUTED[one["DisputeReason"]] for one in disputes},
+    )
 
 
 # --- parts ----------------------------------------------------------------------------------------------------

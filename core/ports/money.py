@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from core.charging import ChargeRecord
-from core.ledger import Account, Posting, Transfer
+from core.ledger import Account, Cause, Posting, Transfer
 from core.money import Money
 from core.payments import (
     AuthorisationReport,
@@ -96,6 +96,10 @@ class LedgerRepository(Protocol):
 
     def accounts(self) -> list[tuple[Account, int]]:
         """Every account with its balance in minor units, by id."""
+        ...
+
+    def by_cause(self, account: Account) -> dict[Cause, int]:
+        """What an account's transfers come to by their cause: credits less debits, in minor units."""
         ...
 
     def breaches(self, at: datetime) -> Iterator[Breach]:
@@ -213,6 +217,11 @@ class BookingRepository(Protocol):
         self, supplier_id: str, since: datetime, until: datetime
     ) -> list[tuple[ChargeRecord, Booking | None]]:
         """The supplier's records of charges that ended in this time, and what became of them."""
+        ...
+
+    def owed(self, supplier_id: str) -> list[Money]:
+        """What its charges come to by our bookings, by currency: the applied records, and what was taken for charges
+        that have none."""
         ...
 
 

@@ -17,6 +17,7 @@ from adapters.sandbox.city import City
 from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.services.desk import SupplierDeskService
+from core.statements import OrderCheck
 from core.station import ConnectorRef
 from storage.engine import open_engine
 from storage.migrate import upgrade
@@ -38,11 +39,12 @@ class Customer(Guest):
         super().__init__(sandbox, city, SqlDatabase(open_engine(url)), self.config.supplier_id)
         self.desk = SupplierDeskService(self.database, NoChangeStream(), SystemClock())
         self.callback_url = ""
+        self.checks: list[OrderCheck] = []
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         app = Flask("customer")
-        routes = callbacks.blueprint([self.config], self.desk, self._held, SystemClock())
+        routes = callbacks.blueprint([self.config], self.desk, self._held, SystemClock(), self.checked)
         assert routes is not None
         app.register_blueprint(routes)
         with serving(app) as url:
@@ -57,6 +59,9 @@ class Customer(Guest):
                 self.sandbox.pull("pushes", url="", every_s=50, retry_s=60)
                 self.sandbox.pull("dialect", name="cec-2016")
         self.database.close()
+
+    def checked(self, supplier_id: str, check: OrderCheck) -> None:
+        self.checks.append(check)
 
     def _held(self, supplier_id: str, record_ids: Sequence[str]) -> dict[str, ChargeRecord]:
         with self.database.read() as unit:
