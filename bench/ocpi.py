@@ -156,7 +156,7 @@ def engines(folder: Path) -> Iterator[tuple[str, str]]:
     from tests import postgres
 
     try:
-        with postgres.running_server() as server:
+        with postgres.running_server(durable=True) as server:
             url = postgres.create_database(server)
             yield "postgresql", url.render_as_string(hide_password=False)
     except postgres.NoPostgres as reason:
