@@ -37,6 +37,8 @@ from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.house import House
 from adapters.ocpi.partners import Partners
 from adapters.ocpi.sealed import Sealer
+from adapters.payments import callbacks as payment_callbacks_of
+from adapters.payments.config import PaymentSettings, open_payments, read_payments
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
 from bots.saying import Saying, Sender
 from bots.telegram.messenger import TelegramMessenger
@@ -47,7 +49,16 @@ from bots.wechat.sender import NoticeTemplate, WechatSender, WechatTemplateSende
 from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.errors import ConfigurationError, SupplierUnavailable
-from core.ports import CanBePinged, ChangeStream, Clock, Database, JobQueue, ListsStations, SupplierState
+from core.ports import (
+    CanBePinged,
+    ChangeStream,
+    Clock,
+    Database,
+    JobQueue,
+    ListsStations,
+    PaymentProvider,
+    SupplierState,
+)
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
@@ -63,6 +74,8 @@ from core.services.merging import MergingService
 from core.services.notify import SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
+from core.services.wallet import WalletService
+from core.services.wallet.notices import PaymentNotices
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -101,6 +114,7 @@ class Settings:
     wechat_template: NoticeTemplate | None
     wechat_miniprogram_app_id: str
     wechat_miniprogram_secret: str = field(repr=False)
+    payments: PaymentSettings = field(repr=False)
     real_money: bool  # a payment provider is set up that moves real money
     ocm_api_key: str = field(repr=False)
     geocoder_url: str
@@ -136,6 +150,7 @@ class Settings:
             self.wechat_miniprogram_secret,
             self.ocm_api_key,
             self.secret_key,
+            *self.payments.secrets,
         )
         theirs = (secret for supplier in self.suppliers for secret in supplier.secrets)
         return tuple(secret for secret in (*ours, *theirs) if secret)
@@ -193,6 +208,7 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         wechat_template=_template(env, problems),
         wechat_miniprogram_app_id=miniprogram["WECHAT_MINIPROGRAM_APP_ID"],
         wechat_miniprogram_secret=miniprogram["WECHAT_MINIPROGRAM_SECRET"],
+        payments=read_payments(env, problems),
         real_money=any(
             value and (name.startswith("WECHATPAY_") or name == "TELEGRAM_PAYMENT_TOKEN")
             for name, value in env.items()
@@ -315,6 +331,9 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     suppliers = live_suppliers(settings, database, clock)
     charging = ChargingService(database, clock, suppliers, tell=tell, ring=outbox.ring, key=quote_key(settings))
     handlers |= {"start": charging.send_start, "stop": charging.send_stop}
+    inbox, providers = Inbox(database, clock), payment_providers(settings, clock)
+    wallet = WalletService(database, clock, providers, outbox.ring)
+    handlers |= {"refund": wallet.send_refund, "complete_authorisation": wallet.complete_authorisation}
     return Services(
         clock=clock,
         database=database,
@@ -324,8 +343,10 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         login=LoginService(database, clock, login_doors(settings)),
         linking=LinkingService(database, clock, ways_over(settings)),
         privacy=PrivacyService(database, clock),
-        inbox=Inbox(database, clock),
+        inbox=inbox,
         outbox=outbox,
+        wallet=wallet,
+        notices=PaymentNotices(inbox, wallet, providers),
         books=BooksService(database, clock),
         charging=charging,
         catalogue=CatalogueService(database, stream, clock),
@@ -355,6 +376,25 @@ def ways_over(settings: Settings) -> WaysOver:
     return WaysOver(
         bot_name=telegram_messenger(settings).ping if settings.telegram_bot_token else None,
         wechat_qr=wechat_api(settings).qr_picture if settings.wechat_app_id and settings.wechat_app_secret else None,
+    )
+
+
+def payment_providers(settings: Settings, clock: Clock) -> dict[str, PaymentProvider]:
+    """The ways to pay, by channel: the sandbox alone where none is set up."""
+    return open_payments(
+        settings.payments,
+        clock,
+        sandbox_url=f"http://127.0.0.1:{settings.sandbox_port}",
+        sandbox_folder=settings.home / "sandbox",
+        local_url=settings.local_url,
+    )
+
+
+def payment_callbacks(services: Services) -> Blueprint:
+    """Where payment providers tell us things."""
+    notices = services.notices
+    return payment_callbacks_of.blueprint(
+        notices.channels, notices.take, lambda _channel: services.queue.enqueue("work_notices")
     )
 
 

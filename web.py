@@ -83,7 +83,11 @@ def application() -> Flask:
         services,
         map_tiles_url=settings.map_tiles_url,
         trusted_proxies=settings.trusted_proxies,
-        blueprints=[*_chat_callbacks(settings, services), *bootstrap.supplier_callbacks(settings, services)],
+        blueprints=[
+            *_chat_callbacks(settings, services),
+            *bootstrap.supplier_callbacks(settings, services),
+            bootstrap.payment_callbacks(services),
+        ],
     )
     _warm_up(app)
     return app

@@ -33,7 +33,7 @@ def run(bootstrap: Any, settings: Any) -> None:
             socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             processes["redis"] = supervisor.python("jobs.redis_server", str(socket), str(settings.home))
             env["REDIS_URL"] = f"unix://{socket}"
-    if any(one.kind == "sandbox" for one in settings.suppliers):
+    if settings.payments.sandbox or any(one.kind == "sandbox" for one in settings.suppliers):
         data_dir = settings.home / "sandbox"
         processes["sandbox"] = supervisor.python(
             "adapters.sandbox",

@@ -89,8 +89,8 @@ class Refund:
 class PaymentRequest:
     """How the driver pays. `kind` tells the front door what `fields` are.
 
-    "page": `url` to open. "jsapi": the parameters of WeixinJSBridge / wx.requestPayment. "invoice": the fields of a
-    Telegram invoice, without the chat.
+    "page": `url` to open. "jsapi": the parameters of WeixinJSBridge / wx.requestPayment. "payscore": `businessType`,
+    `queryString` and `extraData` of wx.openBusinessView. "invoice": the fields of a Telegram invoice, no chat.
     """
 
     kind: str
@@ -147,10 +147,13 @@ class AuthorisationReport:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that has proved to be the provider's. `key` is its own number, by which a repetition is known."""
+    """A notice that has proved to be the provider's. `key` is its own number, by which a repetition is known.
+
+    Without a report it says nothing that we need to know.
+    """
 
     key: str
-    report: OrderReport | RefundReport | AuthorisationReport
+    report: OrderReport | RefundReport | AuthorisationReport | None
 
 
 class BillKind(StrEnum):

@@ -23,7 +23,15 @@ from jobs.names import JOBS
 
 BEAT_S = 1.0
 # What is to be done whatever suppliers there are, and every how many seconds.
-UPKEEP = {"follow_sessions": 5, "book_records": 30, "merge_places": 60, "clean_up": 3600, "check_books": 6 * 3600}
+UPKEEP = {
+    "follow_sessions": 5,
+    "work_notices": 5,
+    "look_at_payments": 15,
+    "book_records": 30,
+    "merge_places": 60,
+    "clean_up": 3600,
+    "check_books": 6 * 3600,
+}
 SUPPLIERS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)

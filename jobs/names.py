@@ -18,10 +18,12 @@ JOBS = {
     "follow_sessions": "jobs.charging.follow_sessions",
     "book_records": "jobs.charging.book_records",
     "pull_records": "jobs.charging.pull_records",
+    "work_notices": "jobs.payments.work_notices",
+    "look_at_payments": "jobs.payments.look_at_payments",
 }
 
 # Every other job is rung for on QUEUE.
-QUEUES = {"deliver": SWIFT, "follow_sessions": SWIFT}
+QUEUES = {"deliver": SWIFT, "follow_sessions": SWIFT, "work_notices": SWIFT}
 
 # A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
 TIMEOUTS_S = {
@@ -36,4 +38,6 @@ TIMEOUTS_S = {
     "follow_sessions": 40,
     "book_records": 300,
     "pull_records": 900,
+    "work_notices": 60,
+    "look_at_payments": 300,
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import TooMany
 from core.geo import Point
 from core.opening import ALWAYS, OpeningHours
-from core.ports import ListsStations
+from core.ports import ListsStations, PaymentProvider
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
@@ -31,6 +31,8 @@ from core.services.merging import MergingService
 from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
+from core.services.wallet import WalletService
+from core.services.wallet.notices import PaymentNotices
 from core.station import (
     Connector,
     ConnectorRef,
@@ -49,6 +51,7 @@ from storage.index import InMemoryStationIndex
 from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
+from tests.paying import FakePayments
 
 HERE = Point(22.5410, 114.0580)
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # a Monday, noon in Shenzhen
@@ -112,6 +115,7 @@ class World:
     clock: SetClock
     limiter: CountingLimiter
     source: Listed
+    payments: FakePayments  # the provider where people pay in
     here: Point = HERE
     others: int = 0  # suppliers that sell what the first one sells
 
@@ -234,7 +238,15 @@ def make_world(
     charging = ChargingService(
         database, clock, suppliers_with_guns, tell=tell, ring=outbox.ring, key=b"a key for tests, thirty-two byte"
     )
-    handlers |= {"start": charging.send_start, "stop": charging.send_stop}
+    inbox, sandbox = Inbox(database, clock), FakePayments(clock)
+    providers: dict[str, PaymentProvider] = {sandbox.channel: sandbox}
+    wallet = WalletService(database, clock, providers, outbox.ring)
+    handlers |= {
+        "start": charging.send_start,
+        "stop": charging.send_stop,
+        "refund": wallet.send_refund,
+        "complete_authorisation": wallet.complete_authorisation,
+    }
     services = Services(
         clock=clock,
         database=database,
@@ -244,8 +256,10 @@ def make_world(
         login=LoginService(database, clock, doors or Doors(local=True)),
         linking=LinkingService(database, clock, ways or WaysOver()),
         privacy=PrivacyService(database, clock),
-        inbox=Inbox(database, clock),
+        inbox=inbox,
         outbox=outbox,
+        wallet=wallet,
+        notices=PaymentNotices(inbox, wallet, providers),
         books=BooksService(database, clock),
         charging=charging,
         catalogue=CatalogueService(database, NoChangeStream(), clock),
@@ -256,4 +270,4 @@ def make_world(
         suppliers=suppliers_with_guns,
         public_url=public_url,
     )
-    return World(services, clock, limiter, Listed([]))
+    return World(services, clock, limiter, Listed([]), sandbox)

@@ -1,4 +1,5 @@
-"""`python -m adapters.sandbox --port N --data-dir DIR`: the sandbox operator's server, on loopback only.
+"""`python -m adapters.sandbox --port N --data-dir DIR`: the sandbox operator's server and the payment provider's, on
+loopback only.
 
 Ready as soon as GET /healthz answers.
 """
@@ -18,6 +19,7 @@ from adapters.sandbox.faults import ChargingFaults
 from adapters.sandbox.ocpi_customer import PREFIX as OCPI_PREFIX
 from adapters.sandbox.ocpi_customer import OcpiCourier, Registration
 from adapters.sandbox.operator import Operator
+from adapters.sandbox.payments import routes as payments
 from adapters.sandbox.pushes import CecCourier
 from adapters.sandbox.queue import PushQueue, Queues
 from adapters.sandbox.server import Sandbox, create_app
@@ -59,7 +61,11 @@ class SandboxServer(BaseApplication):  # type: ignore[misc]
         queues.cec.start()
         queues.ocpi.start()
         Ticker(charging.tick, _TICK_S).start()
-        return create_app(Sandbox(operator, charging, cec, registration, ocpi, queues))
+        counter = payments.PaymentCounter(self._data_dir)
+        counter.start()
+        app = create_app(Sandbox(operator, charging, cec, registration, ocpi, queues))
+        app.register_blueprint(payments.blueprint(counter))
+        return app
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from core.services.login import LoginService
 from core.services.merging import MergingService
 from core.services.outbox import OutboxService
 from core.services.privacy import PrivacyService
+from core.services.wallet import WalletService
+from core.services.wallet.notices import PaymentNotices
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Services:
     privacy: PrivacyService
     inbox: Inbox
     outbox: OutboxService
+    wallet: WalletService
+    notices: PaymentNotices  # of payment providers
     books: BooksService
     charging: ChargingService
     catalogue: CatalogueService

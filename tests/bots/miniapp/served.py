@@ -46,7 +46,7 @@ class _LoadsLater(World):
 
 def fill(world: World) -> dict[str, Station]:
     """Stations of every kind around Futian, by name."""
-    later = _LoadsLater(world.services, world.clock, world.limiter, world.source)
+    later = _LoadsLater(world.services, world.clock, world.limiter, world.source, world.payments)
     paid = Parking(free=False, text="2 h free, then ¥5 per hour")
     made = [
         later.station("Lotus Road Fast Charging", 22.5420, 114.0590, price="0.80", service="0.40", evening="0.35",

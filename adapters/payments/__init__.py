@@ -1,0 +1,1 @@
+"""Ways to pay: one file per provider, each keeping the promises of tests/contracts/payments.py."""
