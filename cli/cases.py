@@ -12,22 +12,15 @@ import click
 from cli.base import NEGATIVE_NUMBERS, commands, width, with_settings
 
 
-class _Amount(click.ParamType):
-    """A decimal number in major units: 12.50."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if not amount.is_finite():
-            self.fail(f"{value} is not an amount like 12.50", param, ctx)
-        return amount
-
-
-AMOUNT = _Amount()
+def amount(text: str) -> Decimal:
+    """A decimal number in major units, like 12.50. click tells the person what a ValueError says."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise ValueError(text)
+    return found
 
 
 def decided_by(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,7 +85,7 @@ def show(bootstrap: Any, settings: Any, case_id: str, as_json: bool) -> None:
 @cases.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("case_id")
 @click.argument("decision")
-@click.option("--amount", type=AMOUNT, help="In major units of the case's own currency, like 12.50.")
+@click.option("--amount", type=amount, help="In major units of the case's own currency, like 12.50.")
 @click.option("--session", "session_id", default="", help="attach: to this one.")
 @click.option("--user", "user_id", default="", help="book: whose payment it is, where nobody knows.")
 @click.option("--transaction", default="", help="The provider's own number.")
@@ -123,7 +116,7 @@ def decide(bootstrap: Any, settings: Any, case_id: str, decision: str, **wish: A
 
 @cases.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("supplier")
-@click.argument("amount", type=AMOUNT)
+@click.argument("amount", type=amount)
 @click.option("--currency", default="CNY", show_default=True)
 @click.option("--batch", required=True, help="The number of the bank's order: it is booked once.")
 @decided_by
@@ -138,7 +131,7 @@ def pay(
 
 @cases.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("channel")
-@click.argument("amount", type=AMOUNT)
+@click.argument("amount", type=amount)
 @click.option("--currency", default="CNY", show_default=True)
 @click.option("--reference", required=True, help="The provider's number of the payout: it is booked once.")
 @decided_by
@@ -153,7 +146,7 @@ def received(
 
 @cases.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("topup")
-@click.option("--amount", type=AMOUNT, help="[default: all that is left of it]")
+@click.option("--amount", type=amount, help="[default: all that is left of it]")
 @click.option("--reference", required=True, help="The provider's number: it is booked once.")
 @decided_by
 @with_settings

@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from cli.base import commands, with_settings
-from cli.cases import AMOUNT
+from cli.cases import amount
 
 
 @commands.command()
 @click.option("--supplier", help="Only this supplier.")
 @click.option("--channel", help="Only this way of payment.")
 @click.option("--day", metavar="YYYY-MM-DD", help="Of China's calendar, and the two before it.  [default: yesterday]")
-@click.option("--statement", type=AMOUNT, help="What the supplier says we owe, like 1234.50; with --supplier.")
+@click.option("--statement", type=amount, help="What the supplier says we owe, like 1234.50; with --supplier.")
 @click.option("--currency", default="CNY", show_default=True, help="Of the statement.")
 @click.option("--json", "as_json", is_flag=True)
 @with_settings

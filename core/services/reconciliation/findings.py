@@ -13,6 +13,7 @@ from core.money import Money
 ZONE = ZoneInfo("Asia/Shanghai")
 # "Yesterday" is the start to one and the end to another: numbers are looked for over three days, not by date.
 DAYS = 3
+SILENCE = frozenset({"silent", "no_bill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Difference:
     subject: str
     detail: str
     about: Money | None = None
+
+    @property
+    def is_silence(self) -> bool:
+        """Nobody answered: nothing is known to be wrong, and nothing to be right."""
+        return self.what in SILENCE
 
     @property
     def key(self) -> str:
@@ -58,9 +64,10 @@ class Comparison:
     @property
     def share(self) -> float:
         """How much of it differs, by number or by money, whichever is more. 1 when there was nothing to agree on."""
-        if not self.found:
+        differing = sum(1 for one in self.found.values() if not one.is_silence)
+        if not differing:
             return 0.0
-        by_number = len(self.found) / max(self.compared, len(self.found))
+        by_number = differing / max(self.compared, differing)
         return max([by_number, *(self._by_money(currency) for currency in self.ours | self.theirs)])
 
     def _by_money(self, currency: str) -> float:

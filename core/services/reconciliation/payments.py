@@ -25,7 +25,7 @@ def bills(provider: PublishesBills, run: Comparison) -> list[BillLine]:
             lines.extend(provider.bill(day))
         except PaymentUnavailable as error:
             run.whole = False
-            run.differs("no_bill", day.isoformat(), str(error))
+            run.differs("no_bill", run.scope, f"of {day}: {error}")
     return lines
 
 

@@ -152,7 +152,7 @@ class ReconciliationService:
         provider = self.providers.get(channel)
         if not isinstance(provider, PublishesBills):
             run.whole = False
-            run.differs("no_bill", channel, "this way of payment publishes no bills")
+            run.differs("no_bill", run.scope, "this way of payment publishes no bills")
             return
         lines = payments.bills(provider, run)
         with self.database.read() as unit:
@@ -181,9 +181,7 @@ class ReconciliationService:
             aged = [(one, unit.reconciliations.first_seen(run.scope, one.key, at)) for one in found]
             if run.whole:
                 unit.reconciliations.gone(run.scope, run.found)
-            alarming = bool(found) and (
-                run.share > TOLERATED_SHARE or any(at - first > TOLERATED_AGE for _, first in aged)
-            )
+            alarming = run.share > TOLERATED_SHARE or any(at - first > TOLERATED_AGE for _, first in aged)
             kept = Reconciliation(
                 id=secrets.token_hex(8),
                 scope=run.scope,
@@ -193,7 +191,7 @@ class ReconciliationService:
                 document=_document(run, aged, alarming),
             )
             unit.reconciliations.save(kept)
-            if found:
+            if alarming or not all(one.is_silence for one in found):
                 unit.cases.open(_case(run, aged, at))
         _log(run, aged, alarming, at)
         return Report(kept, run.compared, dict(run.ours), dict(run.theirs), aged, run.whole, alarming)

@@ -203,6 +203,18 @@ def test_a_silent_provider_is_said_and_forgets_nothing(house: House) -> None:
     assert first == NOW
 
 
+def test_silence_alone_calls_nobody_for_three_days(house: House) -> None:
+    with house.provider.silent():
+        assert not house.run().alarming
+        assert house.bench.cases.listed() == []
+        house.clock.advance(days=1)
+        assert not house.run().alarming
+    house.clock.advance(days=3)
+    with house.provider.silent():
+        assert house.run().alarming
+    assert house.bench.case(CaseKind.DIFFERENCE).subject == "psp:sandbox"
+
+
 def test_a_day_of_nothing_agrees(house: House) -> None:
     report = house.run()
     assert (report.compared, report.differences, report.alarming) == (0, [], False)
