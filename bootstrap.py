@@ -62,6 +62,7 @@ from core.ports import (
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
+from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
@@ -74,6 +75,7 @@ from core.services.merging import MergingService
 from core.services.notify import SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
+from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from jobs.queue import RqQueue, SilentQueue
@@ -334,6 +336,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     inbox, providers = Inbox(database, clock), payment_providers(settings, clock)
     wallet = WalletService(database, clock, providers, outbox.ring)
     handlers |= {"refund": wallet.send_refund, "complete_authorisation": wallet.complete_authorisation}
+    books = BooksService(database, clock)
     return Services(
         clock=clock,
         database=database,
@@ -347,8 +350,10 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         outbox=outbox,
         wallet=wallet,
         notices=PaymentNotices(inbox, wallet, providers),
-        books=BooksService(database, clock),
+        books=books,
         charging=charging,
+        cases=CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach),
+        reconciliation=ReconciliationService(database, clock, books, wallet, suppliers, providers),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),
         desk=SupplierDeskService(database, stream, clock, charging),
@@ -446,7 +451,7 @@ def supplier_callbacks(settings: Settings, services: Services) -> list[Blueprint
         return {record_id: record for record_id, record in found.items() if record is not None}
 
     partners = [one.config for one in settings.suppliers if isinstance(one.config, CecConfig)]
-    cec = cec_callbacks.blueprint(partners, services.desk, held, services.clock)
+    cec = cec_callbacks.blueprint(partners, services.desk, held, services.clock, services.reconciliation.checked)
     found = [] if cec is None else [cec]
     if (house := ocpi_house(settings, services.database, services.clock)) is not None:
         found.append(ocpi_callbacks.blueprint(list(ocpi_partners(settings).values()), house, services.desk))

@@ -31,7 +31,11 @@ UPKEEP = {
     "merge_places": 60,
     "clean_up": 3600,
     "check_books": 6 * 3600,
+    "reconcile": 24 * 3600,
 }
+# When in its slot a job is due, in seconds; else at the slot's start. 03:30 in Shenzhen, when suppliers and payment
+# providers have closed the day before.
+DUE_AT_S = {"reconcile": int(19.5 * 3600)}
 SUPPLIERS_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,11 @@ class Schedule:
     every_s: int
     ids: tuple[str, ...] = ()
     dated: bool = True  # the job wants the moment as its last argument
+    starts_at_s: int = 0  # its slots begin so much later than at whole multiples of `every_s` since 1970, UTC
+
+    def slot(self, moment: int) -> int:
+        """The number of the slot that this moment, in seconds since 1970, lies in."""
+        return (moment - self.starts_at_s) // self.every_s
 
 
 def schedules(services: Services) -> list[Schedule]:
@@ -60,7 +69,10 @@ def schedules(services: Services) -> list[Schedule]:
             pulls.append(Schedule("pull_prices", 900, (supplier_id,)))
         if isinstance(source, ListsRecords):
             pulls.append(Schedule("pull_records", 600, (supplier_id,)))
-    return [*pulls, *(Schedule(job, every_s, dated=False) for job, every_s in UPKEEP.items())]
+    upkeep = (
+        Schedule(job, every_s, dated=False, starts_at_s=DUE_AT_S.get(job, 0)) for job, every_s in UPKEEP.items()
+    )
+    return [*pulls, *upkeep]
 
 
 def beat(services: Services, plan: Iterable[Schedule]) -> int:
@@ -70,7 +82,7 @@ def beat(services: Services, plan: Iterable[Schedule]) -> int:
     for one in plan:
         moment = int(now.timestamp())
         with services.database.write() as unit:
-            mine = unit.ticks.take(_name(one), str(moment // one.every_s), now)
+            mine = unit.ticks.take(_name(one), str(one.slot(moment)), now)
         if mine:
             ids = (*one.ids, str(moment)) if one.dated else one.ids
             if not services.queue.enqueue(one.job, *ids):
@@ -92,13 +104,13 @@ def run(services: Services, stop: threading.Event) -> None:
     log.info("clock started", extra={"schedules": len(plan)})
     while not stop.is_set():
         moment = int(services.clock.now().timestamp())
-        due = [one for one in plan if taken.get(_name(one)) != moment // one.every_s]
+        due = [one for one in plan if taken.get(_name(one)) != one.slot(moment)]
         try:
             beat(services, due)
         except Exception:
             log.exception("the clock missed a beat")
         else:
-            taken.update({_name(one): moment // one.every_s for one in due})
+            taken.update({_name(one): one.slot(moment) for one in due})
         stop.wait(BEAT_S)
 
 

@@ -20,6 +20,7 @@ from core.ports import ListsStations, PaymentProvider
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.books import BooksService
+from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
@@ -31,6 +32,7 @@ from core.services.merging import MergingService
 from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
+from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.station import (
@@ -247,6 +249,7 @@ def make_world(
         "refund": wallet.send_refund,
         "complete_authorisation": wallet.complete_authorisation,
     }
+    books = BooksService(database, clock)
     services = Services(
         clock=clock,
         database=database,
@@ -260,8 +263,10 @@ def make_world(
         outbox=outbox,
         wallet=wallet,
         notices=PaymentNotices(inbox, wallet, providers),
-        books=BooksService(database, clock),
+        books=books,
         charging=charging,
+        cases=CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach),
+        reconciliation=ReconciliationService(database, clock, books, wallet, suppliers_with_guns, providers),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),
         desk=SupplierDeskService(database, NoChangeStream(), clock, charging),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex, SupplierDesk
 from core.services.accounts import AccountService
 from core.services.books import BooksService
+from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.finder import StationFinder
@@ -17,6 +18,7 @@ from core.services.login import LoginService
 from core.services.merging import MergingService
 from core.services.outbox import OutboxService
 from core.services.privacy import PrivacyService
+from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 
@@ -39,6 +41,8 @@ class Services:
     notices: PaymentNotices  # of payment providers
     books: BooksService
     charging: ChargingService
+    cases: CaseService
+    reconciliation: ReconciliationService
     catalogue: CatalogueService
     merging: MergingService
     desk: SupplierDesk  # where suppliers tell us things unasked

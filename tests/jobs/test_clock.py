@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -112,6 +113,18 @@ def test_a_restart_rings_only_for_new_slots(works: Works) -> None:
     assert [one for one in works.beat() if len(one) == 1] == every_minute
     works.world.clock.advance(seconds=60)
     assert [one[0] for one in works.beat() if len(one) == 3] == ["pull_catalogue", "pull_statuses"]
+
+
+def test_books_are_compared_once_a_day_at_half_past_three_in_shenzhen(works: Works) -> None:
+    assert ("reconcile",) in works.beat()  # nobody was here at half past three
+    works.world.clock.time = datetime(2026, 11, 24, 19, 29, 59, tzinfo=UTC)
+    assert ("reconcile",) not in works.beat()
+    works.world.clock.advance(seconds=1)
+    assert ("reconcile",) in works.beat()
+    works.world.clock.advance(hours=23, minutes=59)
+    assert ("reconcile",) not in works.beat()
+    works.world.clock.advance(minutes=1)
+    assert ("reconcile",) in works.beat()
 
 
 def test_many_clocks_at_the_same_moment_ring_once(works: Works) -> None:
