@@ -493,6 +493,16 @@ def merging(settings: Settings) -> MergingService:
     return MergingService(open_database(settings), stream, SystemClock())
 
 
+def outbox(settings: Settings) -> OutboxService:
+    """For a command that looks and decides: it rings, and delivers nothing itself."""
+    _, queue = _redis_pieces(settings)
+    return OutboxService(open_database(settings), SystemClock(), queue, {})
+
+
+def inbox(settings: Settings) -> Inbox:
+    return Inbox(open_database(settings), SystemClock())
+
+
 def telegram_messenger(settings: Settings) -> TelegramMessenger:
     return TelegramMessenger(settings.telegram_bot_token, settings.telegram_api_base)
 
@@ -541,6 +551,7 @@ def probes(settings: Settings) -> list[Probe]:
         Probe("Python", lambda: sys.version.split()[0]),
         Probe("database", lambda: _look_at_database(settings)),
         Probe("Redis", lambda: _look_at_redis(settings)),
+        Probe("outbox", lambda: _look_at_outbox(outbox(settings))),
         Probe("QR decoder", _look_at_zbar),
         *(
             Probe(f"supplier {one.id}", partial(_look_at_supplier, one.kind, live[one.id]))
@@ -574,6 +585,19 @@ def _look_at_redis(settings: Settings) -> str:
         return f"`make run` starts its own ({Path(binary).name})"
     info = quick_redis(url).info("server")
     return f"version {info['redis_version']}"
+
+
+def _look_at_outbox(service: OutboxService) -> str:
+    """A dead order is for one of us. A dead message is mostly somebody who blocked us."""
+    counts = service.counts()
+
+    def rows(state: str) -> int:
+        return sum(count for (_, found), count in counts.items() if found == state)
+
+    if orders := counts.get(("command", "dead"), 0):
+        raise RuntimeError(f"{orders} orders were given up; look with `kilowatch outbox list`")
+    rests = "".join(f"; {channel} rests until {until:%H:%M} UTC" for channel, until in service.pauses().items())
+    return f"{rows('pending')} waiting, {rows('dead')} dead, {rows('uncertain')} may not have arrived{rests}"
 
 
 def _look_at_zbar() -> str:

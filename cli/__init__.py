@@ -6,11 +6,23 @@ import sys
 
 import click
 
-from cli import bills, cases, chats, money, reconcile, running, stations, suppliers
+from cli import bills, cases, chats, messages, money, reconcile, running, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 
-__all__ = ["bills", "cases", "chats", "commands", "main", "money", "reconcile", "running", "stations", "suppliers"]
+__all__ = [
+    "bills",
+    "cases",
+    "chats",
+    "commands",
+    "main",
+    "messages",
+    "money",
+    "reconcile",
+    "running",
+    "stations",
+    "suppliers",
+]
 
 
 def main() -> None:

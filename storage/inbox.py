@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, case, delete, func, literal, or_, select, update
 
-from core.ports import InboxMessage, InboxState
+from core.ports import DeadMessage, InboxMessage, InboxState
 from storage.bulk import insert
 from storage.tables import inbox
 
@@ -110,6 +110,17 @@ class SqlInbox:
         rows = self.db.execute(statement.group_by(inbox.c.source, inbox.c.state))
         return {(row.source, row.state): row.messages for row in rows}
 
+    def dead(self, limit: int) -> list[DeadMessage]:
+        shown = [inbox.c[name] for name in _DEAD]
+        dead = inbox.c.state == InboxState.DEAD.value
+        rows = self.db.execute(select(*shown).where(dead).order_by(inbox.c.id.desc()).limit(limit)).mappings()
+        return [DeadMessage(**row) for row in rows]
+
+    def again(self, message_id: int, at: datetime) -> bool:
+        dead = (inbox.c.id == message_id, inbox.c.state == InboxState.DEAD.value, inbox.c.body != "")
+        anew = {"state": InboxState.NEW.value, "attempts": 0, "next_at": at, "finished_at": None}
+        return self.db.execute(update(inbox).where(*dead).values(anew)).rowcount > 0
+
     def purge(self, before: datetime) -> int:
         """No platform repeats a message after more than a day, so old keys have no use either."""
         old = inbox.c.finished_at < before
@@ -118,4 +129,5 @@ class SqlInbox:
         return gone + self.db.execute(dead).rowcount
 
 
+_DEAD = ("id", "source", "attempts", "error", "received_at")
 _MESSAGE = ("id", "source", "key", "lane", "body", "attempts", "received_at")

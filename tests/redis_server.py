@@ -19,10 +19,11 @@ from jobs.redis_server import redis_binary, redis_command
 
 @dataclass
 class RedisServer:
-    """One server process; `kill` is a power cut, `start` brings it back with what was on its disk."""
+    """One server process; `kill` is a power cut, `start` brings it back with what was on its disk, if it `keeps`."""
 
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    keeps: bool = True
 
     @property
     def socket(self) -> Path:
@@ -41,6 +42,8 @@ class RedisServer:
         if binary is None:
             pytest.skip("no redis-server on this machine: `make setup` installs one")
         command = redis_command(binary, self.socket, self.folder)
+        if not self.keeps:
+            command[command.index("--appendonly") + 1] = "no"
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:

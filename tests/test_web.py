@@ -19,6 +19,7 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 
 import web
+from core.outbox import MessageClass, NewRow
 from core.services.finder import StationFinder
 from storage.index import InMemoryStationIndex
 from tests.bots.miniapp.served import served
@@ -101,6 +102,8 @@ def test_a_database_that_is_away_is_named_and_leaves_the_figures_that_remain(wor
 def test_figures_count_requests_and_tell_of_index_inbox_and_suppliers(client: FlaskClient, world: World):
     world.station("Lotus Road", 22.5410, 114.0580, price="1.20")
     world.services.inbox.accept("telegram", "1", "lane", "{}")
+    with world.services.database.write() as unit:
+        unit.outbox.add(NewRow("k", MessageClass.COMMAND, "start", "s1"), world.clock.now())
     world.clock.advance(minutes=5)
     client.get(AT)
     client.get("/api/v1/stations/nosuch")
@@ -113,6 +116,7 @@ def test_figures_count_requests_and_tell_of_index_inbox_and_suppliers(client: Fl
         'kilowatch_request_seconds_count{route="/api/v1/stations"} 1.0',
         "kilowatch_index_stations 1.0",
         'kilowatch_inbox_messages{source="telegram",state="new"} 1.0',
+        'kilowatch_outbox_rows{class="command",state="pending"} 1.0',
         'kilowatch_supplier_success_age_seconds{asked="catalogue",supplier="test"} 300.0',
         'kilowatch_supplier_stations{supplier="test"} 1.0',
     ):

@@ -70,7 +70,7 @@ class Gauges(Collector):
             age_s = (now - state.refreshed_at).total_seconds()
             yield _gauge("kilowatch_index_age_seconds", "Since the index last took in changes", age_s)
         try:
-            counts = self.services.inbox.counts()
+            counts, said = self.services.inbox.counts(), self.services.outbox.counts()
             with self.services.database.read() as unit:
                 suppliers = unit.catalogue.suppliers()
         except Exception:
@@ -82,6 +82,10 @@ class Gauges(Collector):
         for (source, kind), count in counts.items():
             inbox.add_metric((source, str(kind)), count)
         yield inbox
+        outbox = GaugeMetricFamily("kilowatch_outbox_rows", "Rows of the outbox", labels=("class", "state"))
+        for labels, count in said.items():
+            outbox.add_metric(labels, count)
+        yield outbox
         yield from _supplier_gauges(suppliers, now.timestamp())
 
     def describe(self) -> list[GaugeMetricFamily]:

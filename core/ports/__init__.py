@@ -81,6 +81,7 @@ from core.ports.suppliers import (
     TakenStates,
 )
 from core.ports.work import (
+    DeadMessage,
     InboxMessage,
     InboxRepository,
     InboxState,
@@ -111,6 +112,7 @@ __all__ = [
     "Command",
     "CommandRepository",
     "Database",
+    "DeadMessage",
     "Diff",
     "ExchangesCode",
     "Freeze",

@@ -31,6 +31,17 @@ class InboxMessage:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeadMessage:
+    """One that was given up. What it said is nobody's business here."""
+
+    id: int
+    source: str
+    attempts: int
+    error: str
+    received_at: datetime
+
+
 class InboxRepository(Protocol):
     """What platforms send us, stored under a unique key before we answer 200 (at least once in, once worked)."""
 
@@ -56,6 +67,14 @@ class InboxRepository(Protocol):
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """How many messages there are by (source, state)."""
+        ...
+
+    def dead(self, limit: int) -> list[DeadMessage]:
+        """Newest first."""
+        ...
+
+    def again(self, message_id: int, at: datetime) -> bool:
+        """Put a dead message back as if it were new. False when it is not dead, or has no body any more."""
         ...
 
     def purge(self, before: datetime) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.ports import Clock, Database, InboxMessage, InboxState
+from core.ports import Clock, Database, DeadMessage, InboxMessage, InboxState
 
 MAX_ATTEMPTS = 5
 RETRY_S = (1.0, 5.0, 30.0, 120.0)
@@ -84,17 +84,35 @@ class Inbox:
         return dead
 
     def work(self, source: str, handle: Callable[[InboxMessage], str | None], limit: int = 10) -> int:
-        """Claim and handle messages one after the other; returns how many were taken."""
-        messages = self.claim(source, limit)
-        for message in messages:
-            try:
-                reply = handle(message)
-            except Exception as error:
-                log.exception("a message failed", extra={"inbox_id": message.id, "source": source})
-                self.fail(message, error)
-            else:
-                self.finish(message, reply=reply or "")
-        return len(messages)
+        """Handle messages one after the other; returns how many were taken.
+
+        Each is claimed when its turn comes, so that no lease runs out behind a slow one.
+        """
+        for taken in range(limit):
+            messages = self.claim(source, 1)
+            if not messages:
+                return taken
+            self._work_one(messages[0], handle)
+        return limit
+
+    def _work_one(self, message: InboxMessage, handle: Callable[[InboxMessage], str | None]) -> None:
+        try:
+            reply = handle(message)
+        except Exception as error:
+            log.exception("a message failed", extra={"inbox_id": message.id, "source": message.source})
+            self.fail(message, error)
+        else:
+            self.finish(message, reply=reply or "")
+
+    def dead(self, limit: int = 50) -> list[DeadMessage]:
+        """What was given up, newest first."""
+        with self.database.read() as unit:
+            return unit.inbox.dead(limit)
+
+    def again(self, message_id: int) -> bool:
+        """Work a message anew that was given up. False when it was not, or what it said is forgotten."""
+        with self.database.write() as unit:
+            return unit.inbox.again(message_id, self.clock.now())
 
     def reply(self, source: str, key: str) -> tuple[InboxState, str] | None:
         """What became of a message, and the reply kept with it."""

@@ -32,7 +32,7 @@ DELIVER = "deliver"  # the job
 ENDED_BADLY = (OutboxState.DEAD, OutboxState.UNCERTAIN)
 SENT_KEPT_FOR = timedelta(days=35)  # longer than any session can still change, so that nothing is said again
 SWEPT_AT_ONCE = 200
-SWEEP_LEASE_S = 15.0
+SWEEP_LEASE_S = 5.0  # short: two at once do no harm, and a killed one must not hold up the others
 COMES_WITHIN = timedelta(seconds=10)  # after that long a ring was not heard
 SWEEP_THREADS = 4
 CHANNELS_OF_CHATS = {"telegram": Channel.TELEGRAM, "wechat": Channel.WECHAT, "wechat_template": Channel.WECHAT}
@@ -48,8 +48,17 @@ class OutboxService:
     `handlers` is looked at when a row is worked, so that services that need this one can add theirs later.
     """
 
-    def __init__(self, database: Database, clock: Clock, queue: JobQueue, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        queue: JobQueue,
+        handlers: Mapping[str, Handler],
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         self.database, self.clock, self.queue, self.handlers = database, clock, queue, handlers
+        self.lease = lease
 
     def ring(self, *row_ids: int | None) -> None:
         """Have these rows worked now; None is for what was written before. After the commit, never inside it."""
@@ -61,7 +70,7 @@ class OutboxService:
         """Work one row, if it is due and nobody has it. Running it again changes nothing."""
         token = secrets.token_urlsafe(9)
         with self.database.write() as unit:
-            row = unit.outbox.claim(row_id, token, self.clock.now(), LEASE)
+            row = unit.outbox.claim(row_id, token, self.clock.now(), self.lease)
         if row is None:
             return False
         result = self._handled(row)
@@ -174,6 +183,11 @@ class OutboxService:
             log.warning("an outbox row was decided", extra={"outbox_id": row_id, "note": note})
         return decided
 
+    def pauses(self) -> dict[str, datetime]:
+        """Until when which channels rest."""
+        with self.database.read() as unit:
+            return unit.outbox.paused(self.clock.now())
+
     def counts(self) -> dict[tuple[str, str], int]:
         """How many rows there are by (class, state)."""
         with self.database.read() as unit:
@@ -187,8 +201,11 @@ class OutboxService:
 class Sweeper:
     """Looks for what is due. One at a time by a lease; two would only ring twice."""
 
-    def __init__(self, outbox: OutboxService, threads: int = SWEEP_THREADS) -> None:
+    def __init__(
+        self, outbox: OutboxService, *, threads: int = SWEEP_THREADS, lease_s: float = SWEEP_LEASE_S
+    ) -> None:
         self.outbox, self.database, self.clock = outbox, outbox.database, outbox.clock
+        self._lease_s = lease_s
         # A few, so that a chat platform that hangs does not hold up the start of a charge.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="outbox")
         self._threads = threads
@@ -207,7 +224,7 @@ class Sweeper:
         if not waiting:
             return len(due)
         with self.database.write() as unit:
-            mine = unit.ticks.lease(SWEEP, now, SWEEP_LEASE_S)
+            mine = unit.ticks.lease(SWEEP, now, self._lease_s)
         if mine:
             try:
                 self._work([row_id for row_id in waiting if not self._ring(row_id, now)], within_s)

@@ -166,3 +166,21 @@ def test_a_killed_worker_loses_nothing(database: SqlDatabase, database_url: str)
     assert claim(database, NOON + minutes(0.5)) == []
     (again,) = claim(database, NOON + minutes(2))
     assert (again.key, again.body, again.attempts) == ("1", "body of 1", 2)
+
+
+def test_a_dead_message_is_seen_and_can_be_worked_anew(database: SqlDatabase) -> None:
+    add(database, "1", "2")
+    for message in claim(database):
+        with database.write() as unit:
+            unit.inbox.failed(message.id, NOON, f"boom {message.key}", retry_in_s=30, max_attempts=1)
+    with database.write() as unit:
+        second, first = unit.inbox.dead(10)
+        assert (first.source, first.attempts, first.error) == ("telegram", 1, "boom 1")
+        assert [one.id for one in unit.inbox.dead(1)] == [second.id]
+        assert unit.inbox.again(first.id, NOON)
+        assert not unit.inbox.again(first.id, NOON)
+    (again,) = claim(database)
+    assert (again.key, again.attempts, again.body) == ("1", 1, "body of 1")
+    with database.write() as unit:
+        unit.inbox.purge(NOON + minutes(1))
+        assert not unit.inbox.again(second.id, NOON)  # what it said is forgotten

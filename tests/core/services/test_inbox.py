@@ -89,3 +89,19 @@ def test_old_messages_are_forgotten(inbox: Inbox, world: World) -> None:
     assert inbox.purge() == 0
     world.clock.advance(days=3)
     assert inbox.purge() == 1
+
+
+def test_no_lease_runs_out_behind_a_slow_message(inbox: Inbox, world: World) -> None:
+    for n in range(3):
+        inbox.accept("telegram", str(n), f"chat{n}", "slow")
+    worked: list[str] = []
+    taken_away: list[InboxMessage] = []
+
+    def slow(message: InboxMessage) -> None:
+        worked.append(message.key)
+        world.clock.advance(seconds=LEASE_S - 1)
+        if len(worked) == 3:
+            taken_away.extend(inbox.claim("telegram", 10))
+
+    assert inbox.work("telegram", slow) == 3
+    assert (worked, taken_away) == (["0", "1", "2"], [])

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
-from core.services.outbox import COMES_WITHIN, OutboxService, Sweeper
+from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, OutboxService, Sweeper
 from core.user import Channel, Identity
 from storage.unit_of_work import SqlDatabase
 from tests.world import NOW, SetClock
@@ -324,10 +324,10 @@ def test_a_platform_that_hangs_does_not_hold_up_an_order(house: House, sweeper: 
 def test_two_sweepers_do_not_ring_at_once(house: House, sweeper: Sweeper) -> None:
     house.message()
     with house.database.write() as unit:
-        assert unit.ticks.lease("sweep_outbox", NOW, 15)
+        assert unit.ticks.lease("sweep_outbox", NOW, SWEEP_LEASE_S)
     sweeper.sweep(1)
     assert house.bell.heard == []
-    house.clock.advance(seconds=15)
+    house.clock.advance(seconds=SWEEP_LEASE_S)
     sweeper.sweep(1)
     assert len(house.bell.heard) == 1
 
