@@ -86,6 +86,7 @@ _SENTENCES = {
     "share": N_("Share"),
     "copied": N_("Link copied"),
     "source": N_("Source: {names}"),
+    "safety": N_("How your money is safe"),
     "missing": N_("There is nothing at this address."),
     "noscript": N_("Without JavaScript you get the list and every station, without map and filters."),
     "unit_m": N_("{n} m"),
