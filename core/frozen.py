@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 from core.money import Money
 from core.session import FrozenQuote
 from core.station import ConnectorRef
+from core.tariff import Part
 
 _MOMENTS = ("price_seen_at", "created_at", "expires_at")
 _NUMBERS = ("energy_kwh", "price_per_kwh", "power_kw")
@@ -33,6 +35,7 @@ def quote_from_text(text: str) -> FrozenQuote:
     for name in _AMOUNTS:
         said[name] = Money(*said[name])
     said["ref"] = ConnectorRef(*said["ref"])
+    said["parts"] = {Part(part): Decimal(amount) for part, amount in said["parts"].items()}
     return FrozenQuote(**said)
 
 
@@ -45,4 +48,6 @@ def _plain(value: object) -> object:
         return [value.amount_minor, value.currency]
     if isinstance(value, ConnectorRef):
         return [value.operator_id, value.connector_id]
+    if isinstance(value, Mapping):
+        return {str(part): str(amount) for part, amount in value.items()}
     return value

@@ -7,13 +7,15 @@ written down and changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from core.money import Money
 from core.station import ConnectorRef
+from core.tariff import Part
 
 
 class SessionState(StrEnum):
@@ -136,7 +138,8 @@ def next_look_after(state: SessionState, looks: int) -> timedelta:
 class FrozenQuote:
     """What the driver said yes to: gun, price version and hold, as they were shown. Kept and signed as it was.
 
-    `tariff` is the tariff itself as JSON, so that the bill can be made again when the price has long changed.
+    `tariff` is the tariff itself as JSON, so that the bill can be made again when the price has long changed. `parts`
+    are exact and add up to what is expected, before rounding.
     """
 
     id: str
@@ -157,6 +160,7 @@ class FrozenQuote:
     power_kw: Decimal | None
     created_at: datetime
     expires_at: datetime
+    parts: Mapping[Part, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

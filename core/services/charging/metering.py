@@ -11,7 +11,7 @@ from functools import lru_cache
 from core.charging import ChargeRecord
 from core.money import Money, round_once
 from core.session import STOP_AT_SHARE_OF_HOLD, ChargingSession
-from core.tariff import Doing, NotCovered, Stretch, Tariff, cost
+from core.tariff import Cost, Doing, NotCovered, Stretch, Tariff, cost
 
 HOLD_LASTS_AT_LEAST = timedelta(minutes=3)
 _MINUTE = timedelta(minutes=1)
@@ -24,12 +24,18 @@ def tariff_of(document: str) -> Tariff:
 
 def cost_by_record(session: ChargingSession, record: ChargeRecord) -> int | None:
     """What the record should cost by the frozen tariff, in minor units; None where it cannot be computed."""
+    ours = bill_by_tariff(session, record)
+    return None if ours is None else ours.total.amount_minor
+
+
+def bill_by_tariff(session: ChargingSession, record: ChargeRecord) -> Cost | None:
+    """As `cost_by_record`, with its parts."""
     stretches = [
         _stretch(one.start, one.end, one.energy_kwh)
         for one in record.periods
         if one.end > one.start or one.energy_kwh > 0
     ]
-    return _cost(session, stretches or [_stretch(record.started_at, record.ended_at, record.energy_kwh)])
+    return _bill(session, stretches or [_stretch(record.started_at, record.ended_at, record.energy_kwh)])
 
 
 def cost_by_meter(session: ChargingSession, at: datetime) -> int | None:
@@ -37,7 +43,8 @@ def cost_by_meter(session: ChargingSession, at: datetime) -> int | None:
     if session.energy_kwh is None or session.started_at is None:
         return None
     until = session.ended_at or session.seen_at or at
-    return _cost(session, [_stretch(session.started_at, until, session.energy_kwh)])
+    ours = _bill(session, [_stretch(session.started_at, until, session.energy_kwh)])
+    return None if ours is None else ours.total.amount_minor
 
 
 def last_known_cost(session: ChargingSession, at: datetime) -> tuple[int, int | None]:
@@ -65,9 +72,10 @@ def _stretch(start: datetime, end: datetime, energy_kwh: Decimal) -> Stretch:
     return Stretch(start, minutes, energy_kwh, Doing.CHARGING if energy_kwh else Doing.PARKED)
 
 
-def _cost(session: ChargingSession, stretches: Sequence[Stretch]) -> int | None:
+def _bill(session: ChargingSession, stretches: Sequence[Stretch]) -> Cost | None:
     tariff = tariff_of(session.quote.tariff)
     try:
-        return cost(tariff, stretches).total.amount_minor
+        ours = cost(tariff, stretches)
     except (NotCovered, ValueError, ArithmeticError):
         return None
+    return None if ours.gross is None else ours

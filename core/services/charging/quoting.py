@@ -163,6 +163,7 @@ def _frozen(user_id: str, offer: _Offer, energy_kwh: Decimal, at: datetime) -> F
         power_kw=gun.power_kw,
         created_at=at,
         expires_at=at + QUOTE_HOLDS_FOR,
+        parts=dict(offer.price.parts),
     )
 
 

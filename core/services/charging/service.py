@@ -23,6 +23,7 @@ from core.session import ChargingSession, FrozenQuote
 from core.station import ConnectorRef, Rejected
 
 DUE_AT_ONCE = 200
+MOST_SESSIONS = 100
 RECORDS_AT_ONCE = 200
 # Partners date records before they publish them, and were away for a while: so far back is asked again each time.
 RECORDS_OVERLAP = timedelta(days=3)
@@ -98,6 +99,12 @@ class ChargingService:
         if session is None or session.user_id not in user_ids:
             raise NotFound("no_such_session")
         return session
+
+    def history(self, user_id: str, before: datetime | None = None, limit: int = 20) -> list[ChargingSession]:
+        """The charges of this person, newest first; go on with the `created_at` of the last one."""
+        with self.means.database.read() as unit:
+            people = unit.people.same_person(user_id)
+            return unit.sessions.of_user(people, before=before, limit=max(1, min(limit, MOST_SESSIONS)))
 
     # --- the outbox -------------------------------------------------------------------------------------------
 

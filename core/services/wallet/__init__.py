@@ -65,6 +65,10 @@ class WalletService:
             channel for channel, one in self._till.providers.items() if not currency or currency in one.currencies
         ]
 
+    def currencies(self, channel: str) -> frozenset[str]:
+        """What can be paid in by this way. Raises UserError("no_such_way_to_pay")."""
+        return self._till.provider(channel).currencies
+
     def topups(self, user_id: str, limit: int = 50) -> list[Topup]:
         """Newest first."""
         with self._till.database.read() as unit:
@@ -139,6 +143,10 @@ class WalletService:
     def refundable(self, user_id: str) -> list[Money]:
         """How much can go back now, by currency."""
         return self._refunds.possible(user_id)
+
+    def refund_ways(self, user_id: str, amount: Money) -> list[tuple[str, Money]]:
+        """Where this much would go back to, by channel; nothing is done. Raises as `refund` does."""
+        return self._refunds.ways(user_id, amount)
 
     def refund(self, user_id: str, amount: Money | None, client_key: str) -> list[Refund]:
         """Back the way it came, newest top-ups first; `amount` None is all that can go back.

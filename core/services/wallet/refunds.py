@@ -71,6 +71,18 @@ class Refunds:
             limits = _limits(unit, unit.people.current(user_id), topups)
         return [limit for limit in limits.values() if limit.amount_minor]
 
+    def ways(self, user_id: str, wanted: Money) -> list[tuple[str, Money]]:
+        """Where this much would go back to, by channel. Raises as `ask` does."""
+        if wanted.amount_minor <= 0:
+            raise UserError("nothing_to_refund")
+        with self._till.database.read() as unit:
+            topups = unit.payments.refundable(unit.people.same_person(user_id))
+            planned = self._plan(unit, unit.people.current(user_id), topups, wanted)
+        sums: dict[str, Money] = {}
+        for topup, part in planned:
+            sums[topup.channel] = sums.get(topup.channel, Money(0, part.currency)) + part
+        return list(sums.items())
+
     def _plan(
         self, unit: UnitOfWork, holder: str, topups: list[Topup], wanted: Money | None
     ) -> list[tuple[Topup, Money]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,11 +10,14 @@ from typing import Any
 
 from core.charging import ChargeRecord
 from core.errors import NotFound
-from core.ledger import Cause, Pot, Transfer
-from core.money import Money
+from core.ledger import Cause, Pot, Transfer, available
+from core.money import Money, round_once
 from core.ports import Booked, UnitOfWork
+from core.services.charging.metering import bill_by_tariff
 from core.services.wallet.till import Till
 from core.session import ChargingSession, Hold
+from core.settlement import tolerated
+from core.tariff import Cost, Part
 
 MOST_LINES = 100
 
@@ -49,7 +52,8 @@ class Receipt:
     """What a charge cost and who pays what of it.
 
     `paid` by the driver and `borne` by us make up what the supplier gets. Without a `record` it is settled by the
-    meter so far, or not settled yet.
+    meter so far, or not settled yet. `by_price` is what the record should cost by the price that was agreed to, and
+    `parts` what it is made of, exact; both empty where that cannot be told. `balance` is what is free now.
     """
 
     session: ChargingSession
@@ -58,10 +62,27 @@ class Receipt:
     paid: Money
     borne: Money
     lines: tuple[Booked, ...]
+    by_price: Money | None
+    parts: Mapping[Part, Decimal]
+    balance: Money
 
     @property
     def total(self) -> Money:
         return self.paid + self.borne
+
+    @property
+    def billed(self) -> Money | None:
+        """What the supplier asks for."""
+        return round_once(self.record.total_cost, self.session.currency) if self.record else None
+
+    @property
+    def as_agreed(self) -> bool | None:
+        """Whether the bill is what the agreed price makes of it, within the cents that rounding may cost; None
+        without a bill, or where that cannot be computed."""
+        if self.record is None or self.billed is None or self.by_price is None:
+            return None
+        ours = self.by_price.amount_minor
+        return abs(self.billed.amount_minor - ours) <= tolerated(ours, len(self.record.periods))
 
 
 class Statements:
@@ -85,6 +106,7 @@ class Statements:
             booking = unit.bookings.live(session_id)
             record = unit.records.record(session.supplier_id, booking.record_id) if booking else None
             lines = tuple(unit.ledger.transfers_of(session_id))
+            ours = bill_by_tariff(session, record) if record else None
             return Receipt(
                 session=session,
                 record=record,
@@ -92,6 +114,9 @@ class Statements:
                 paid=Money(sum(_paid(one.transfer) for one in lines), session.currency),
                 borne=Money(sum(_borne(one.transfer) for one in lines), session.currency),
                 lines=lines,
+                by_price=ours.total if ours else None,
+                parts=_parts(record, ours) if record else {},
+                balance=unit.ledger.balance(available(unit.people.current(user_id), session.currency)),
             )
 
 
@@ -152,6 +177,16 @@ def _moved(transfer: Transfer, people: Collection[str], pot: Pot) -> Money:
     into = minor if transfer.credit.pot is pot and transfer.credit.owner in people else 0
     out_of = minor if transfer.debit.pot is pot and transfer.debit.owner in people else 0
     return Money(into - out_of, transfer.amount.currency)
+
+
+def _parts(record: ChargeRecord, ours: Cost | None) -> Mapping[Part, Decimal]:
+    """What the bill is made of: in the supplier's words, else by our own computation where that comes to the same."""
+    theirs = {Part.ENERGY: record.energy_cost, Part.SERVICE: record.service_cost}
+    said = {part: amount for part, amount in theirs.items() if amount}
+    total = round_once(record.total_cost, record.currency)
+    if said and round_once(sum(said.values(), Decimal(0)), record.currency) == total:
+        return said
+    return dict(ours.parts) if ours and ours.total == total else {}
 
 
 _OF_THE_PERSON = frozenset({Pot.AVAILABLE, Pot.HELD})
