@@ -43,7 +43,8 @@ def signed(key: bytes, purpose: str, target: str, body: bytes, at: datetime) -> 
 
 def check(key: bytes, purpose: str, target: str, headers: Mapping[str, str], body: bytes, at: datetime) -> None:
     """Raises BadNotice for what does not bear our key, or is old."""
-    timestamp, nonce, given = (headers.get(name, "") for name in (TIMESTAMP, NONCE, SIGNATURE))
+    every = {name.lower(): value for name, value in headers.items()}
+    timestamp, nonce, given = (every.get(name.lower(), "") for name in (TIMESTAMP, NONCE, SIGNATURE))
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12 and nonce.isascii()):
         raise BadNotice("it bears no date")
     expected = _signature(key, purpose, target, timestamp, nonce, body)
