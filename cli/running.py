@@ -17,7 +17,7 @@ from cli.base import commands, python_path, with_settings
 def run(bootstrap: Any, settings: Any) -> None:
     """Start everything on this machine and print the address. Ctrl-C stops all."""
     from jobs import redis_server, supervisor
-    from jobs.names import SWIFT
+    from jobs.names import SENDING, SWIFT
 
     database = bootstrap.open_database(settings)
     env = {**os.environ, "PYTHONPATH": python_path(bootstrap), "KILOWATCH_HOME": str(settings.home)}
@@ -45,6 +45,7 @@ def run(bootstrap: Any, settings: Any) -> None:
     if "REDIS_URL" in env:
         processes["worker"] = supervisor.python("jobs.worker")
         processes["swift"] = supervisor.python("jobs.worker", SWIFT)
+        processes["sender"] = supervisor.python("jobs.worker", SENDING)
     processes["clock"] = supervisor.python("jobs.clock")
     if settings.telegram_bot_token:
         processes["telegram"] = supervisor.python("bots.telegram")

@@ -5,6 +5,8 @@ from __future__ import annotations
 QUEUE = "kilowatch"
 # What a person waits for. It has a worker of its own, so that a pull of many minutes holds up no start of a charge.
 SWIFT = "kilowatch-swift"
+# Orders to suppliers and messages to people, which must not wait for anything else of ours.
+SENDING = "kilowatch-sending"
 
 JOBS = {
     "pull_catalogue": "jobs.catalogue.pull_catalogue",
@@ -24,7 +26,7 @@ JOBS = {
 }
 
 # Every other job is rung for on QUEUE.
-QUEUES = {"deliver": SWIFT, "follow_sessions": SWIFT, "work_notices": SWIFT}
+QUEUES = {"deliver": SENDING, "follow_sessions": SWIFT, "work_notices": SWIFT}
 
 # A little more than what the pulls allow themselves (core/services/catalogue.py), so that they end by their own word.
 TIMEOUTS_S = {

@@ -11,7 +11,7 @@ from jobs.context import services
 
 SWEEP_EVERY_S = 2.0
 SWEEP_AGAIN_S = 0.5  # while there is something to do: a channel takes only so many a second
-SWEEP_WITHIN_S = 10.0  # nothing new is begun after that
+SWEEP_WITHIN_S = 1.0  # then it is looked again, whatever still hangs
 FINISH_WITHIN_S = 20.0
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobs.names import JOBS, QUEUE, QUEUES, SWIFT, TIMEOUTS_S
+from jobs.names import JOBS, QUEUE, QUEUES, TIMEOUTS_S
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ class RqQueue:
 
     def __init__(self, redis: Redis, jobs: Mapping[str, str] = JOBS) -> None:
         self.redis, self.jobs = redis, jobs
-        self.queue, self.swift = (Queue(name, connection=redis, serializer=JSONSerializer) for name in (QUEUE, SWIFT))
+        names = {QUEUE, *QUEUES.values()}
+        self.queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in names}
 
     def enqueue(self, job: str, *ids: str) -> bool:
         try:
-            queue = self.swift if QUEUES.get(job) == SWIFT else self.queue
-            queue.enqueue_call(
+            self.queues[QUEUES.get(job, QUEUE)].enqueue_call(
                 self.jobs[job],
                 args=ids,
                 timeout=TIMEOUTS_S[job],

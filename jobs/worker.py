@@ -16,7 +16,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from jobs import context
-from jobs.names import QUEUE, SWIFT
+from jobs.names import QUEUE, QUEUES
 
 REDIS_WITHIN_S = 20.0
 
@@ -53,7 +53,9 @@ def main() -> None:
 
     settings = bootstrap.start_process()
     queue_name = sys.argv[1] if len(sys.argv) > 1 else QUEUE
-    context.use(bootstrap.build_services(settings, stations=queue_name != SWIFT))
+    if queue_name not in {QUEUE, *QUEUES.values()}:
+        sys.exit(f"nothing is rung for on {queue_name!r}; see jobs/names.py")
+    context.use(bootstrap.build_services(settings, stations=queue_name == QUEUE))
     work(bootstrap.blocking_redis(settings), queue_name)
 
 

@@ -66,8 +66,10 @@ class SqlOutbox:
         number: int | None = self.db.execute(statement.returning(outbox.c.id)).scalar()
         return number
 
-    def due(self, at: datetime, limit: int) -> list[int]:
+    def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
         statement = select(outbox.c.id).where(_due(at), _its_turn(at)).order_by(outbox.c.id).limit(limit)
+        if orders is not None:
+            statement = statement.where(outbox.c.channel == "" if orders else outbox.c.channel != "")
         return list(self.db.execute(statement).scalars())
 
     def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:

@@ -119,8 +119,10 @@ class OutboxRepository(Protocol):
         """The new row's id; None when its dedupe key is there already."""
         ...
 
-    def due(self, at: datetime, limit: int) -> list[int]:
+    def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
         """Rows to be worked: due and pending, and those whose sender's lease has run out; oldest first.
+
+        With `orders` the orders alone, or the messages alone.
 
         Rows of a paused channel are left out, and those whose turn it is not: a chat's messages keep their order,
         and no chat and no channel gets more than its pace (core.outbox.PACES).

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from core.outbox import (
@@ -33,7 +33,7 @@ ENDED_BADLY = (OutboxState.DEAD, OutboxState.UNCERTAIN)
 SENT_KEPT_FOR = timedelta(days=35)  # longer than any session can still change, so that nothing is said again
 SWEPT_AT_ONCE = 200
 SWEEP_LEASE_S = 5.0  # short: two at once do no harm, and a killed one must not hold up the others
-COMES_WITHIN = timedelta(seconds=10)  # after that long a ring was not heard
+COMES_WITHIN = timedelta(seconds=3)  # after that long a ring was not heard, or the worker has its hands full
 SWEEP_THREADS = 4
 CHANNELS_OF_CHATS = {"telegram": Channel.TELEGRAM, "wechat": Channel.WECHAT, "wechat_template": Channel.WECHAT}
 
@@ -63,8 +63,9 @@ class OutboxService:
     def ring(self, *row_ids: int | None) -> None:
         """Have these rows worked now; None is for what was written before. After the commit, never inside it."""
         for row_id in row_ids:
-            if row_id is not None:
-                self.queue.enqueue(DELIVER, str(row_id))
+            # A Redis that is away costs half a second; once is enough.
+            if row_id is not None and not self.queue.enqueue(DELIVER, str(row_id)):
+                return
 
     def deliver(self, row_id: int) -> bool:
         """Work one row, if it is due and nobody has it. Running it again changes nothing."""
@@ -199,39 +200,45 @@ class OutboxService:
 
 
 class Sweeper:
-    """Looks for what is due. One at a time by a lease; two would only ring twice."""
+    """Looks for what is due. One at a time by a lease; two would only ring twice.
+
+    Orders and messages have threads of their own: a chat platform that hangs does not hold up the start of a charge.
+    """
 
     def __init__(
         self, outbox: OutboxService, *, threads: int = SWEEP_THREADS, lease_s: float = SWEEP_LEASE_S
     ) -> None:
         self.outbox, self.database, self.clock = outbox, outbox.database, outbox.clock
-        self._lease_s = lease_s
-        # A few, so that a chat platform that hangs does not hold up the start of a charge.
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="outbox")
-        self._threads = threads
+        self._threads, self._lease_s = threads, lease_s
+        self._pools = {
+            orders: ThreadPoolExecutor(threads, thread_name_prefix="orders" if orders else "messages")
+            for orders in (True, False)
+        }
         self._rung: dict[int, datetime] = {}
 
     def sweep(self, within_s: float) -> int:
         """Ring for everything that is due, or work it here when nobody hears; returns how many rows were due.
 
-        Begins nothing new after `within_s`. A row at work is waited for.
+        Begins nothing new after `within_s`, and does not wait longer for what it has begun.
         """
         now = self.clock.now()
         with self.database.read() as unit:
-            due = unit.outbox.due(now, SWEPT_AT_ONCE)
-        self._rung = {row_id: self._rung[row_id] for row_id in due if row_id in self._rung}
-        waiting = [row_id for row_id in due if now - self._rung.get(row_id, now - COMES_WITHIN) >= COMES_WITHIN]
+            due = {orders: unit.outbox.due(now, SWEPT_AT_ONCE, orders=orders) for orders in self._pools}
+        every = [row_id for rows in due.values() for row_id in rows]
+        self._rung = {row_id: self._rung[row_id] for row_id in every if row_id in self._rung}
+        waiting = {row_id for row_id in every if now - self._rung.get(row_id, now - COMES_WITHIN) >= COMES_WITHIN}
         if not waiting:
-            return len(due)
+            return len(every)
         with self.database.write() as unit:
             mine = unit.ticks.lease(SWEEP, now, self._lease_s)
         if mine:
             try:
-                self._work([row_id for row_id in waiting if not self._ring(row_id, now)], within_s)
+                left = {row_id for row_id in sorted(waiting) if not self._ring(row_id, now)}
+                self._work({orders: [one for one in rows if one in left] for orders, rows in due.items()}, within_s)
             finally:
                 with self.database.write() as unit:
                     unit.ticks.release(SWEEP, now)
-        return len(due)
+        return len(every)
 
     def _ring(self, row_id: int, now: datetime) -> bool:
         """False when this row has to be worked here: the bell is broken, or it was rung and nobody came."""
@@ -240,26 +247,27 @@ class Sweeper:
         self._rung[row_id] = now
         return True
 
-    def _work(self, row_ids: list[int], within_s: float) -> None:
+    def _work(self, rows: Mapping[bool, list[int]], within_s: float) -> None:
         deadline = time.monotonic() + within_s
-        remaining = iter(row_ids)
+        begun: list[Future[None]] = []
+        for orders, row_ids in rows.items():
+            remaining = iter(row_ids)
+            for _ in range(min(self._threads, len(row_ids))):
+                begun.append(self._pools[orders].submit(self._work_off, remaining, deadline))
+        wait(begun, timeout=within_s)
 
-        def work() -> None:
-            while time.monotonic() < deadline:
-                try:
-                    row_id = next(remaining)
-                except StopIteration:
-                    return
-                try:
-                    self.outbox.deliver(row_id)
-                except Exception:
-                    log.exception("an outbox row could not be worked", extra={"outbox_id": row_id})
-
-        if row_ids:
-            wait([self._pool.submit(work) for _ in range(min(self._threads, len(row_ids)))])
+    def _work_off(self, row_ids: Iterator[int], deadline: float) -> None:
+        """One thread's share: whichever row is next, until there is none or the time is over."""
+        while time.monotonic() < deadline and (row_id := next(row_ids, None)) is not None:
+            try:
+                self.outbox.deliver(row_id)
+            except Exception:
+                log.exception("an outbox row could not be worked", extra={"outbox_id": row_id})
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True)
+        """Waits for what is at work."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
 
 
 SWEEP = "sweep_outbox"  # the lease

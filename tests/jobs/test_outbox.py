@@ -15,7 +15,7 @@ from core.clock import SystemClock
 from core.outbox import MessageClass
 from core.services.outbox import OutboxService
 from core.user import Channel
-from jobs.names import SWIFT
+from jobs.names import SENDING
 from jobs.queue import RqQueue, SilentQueue
 from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
@@ -47,7 +47,7 @@ def test_a_ring_leads_to_sending_at_once(sqlite_url: str, redis_server: RedisSer
     outbox = OutboxService(database, SystemClock(), RqQueue(redis_server.client), {})
     lin, wei = people(database, 2, Channel.TELEGRAM)
     with platform(0.0) as telegram:
-        worker = ours("worker", tmp_path, sqlite_url, telegram, "jobs.worker", SWIFT, REDIS_URL=redis_server.url)
+        worker = ours("worker", tmp_path, sqlite_url, telegram, "jobs.worker", SENDING, REDIS_URL=redis_server.url)
         with running([worker]):
             eventually(lambda: "worker started" in worker.log.read_text(), READY_WITHIN_S)
             outbox.ring(*write(database, [lin], MessageClass.MONEY))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs.names import JOBS, QUEUE, TIMEOUTS_S
+from jobs.names import JOBS, QUEUE, SENDING, SWIFT, TIMEOUTS_S
 from jobs.queue import RqQueue
 from tests.redis_server import RedisServer
 
@@ -31,7 +31,7 @@ def test_every_job_has_a_function_and_a_time_limit() -> None:
 def test_what_is_stored_is_json_with_ids_and_no_description(redis_server: RedisServer) -> None:
     queue = RqQueue(redis_server.client)
     assert queue.enqueue("pull_statuses", "sandbox", "1700000000")
-    job = queue.queue.jobs[0]
+    job = queue.queues[QUEUE].jobs[0]
     stored = redis_server.client.hgetall(f"rq:job:{job.id}")
     assert stored[b"description"] == b"pull_statuses"
     assert b"sandbox" not in stored[b"description"]
@@ -42,11 +42,29 @@ def test_the_same_ring_is_the_same_job(redis_server: RedisServer) -> None:
     queue = RqQueue(redis_server.client)
     for ids in (("sandbox", "1700000000"), ("sandbox", "1700000000"), ("sandbox", "1700000060"), ("höhe 7", "1")):
         assert queue.enqueue("pull_statuses", *ids)
-    assert set(queue.queue.job_ids) == {
+    assert set(queue.queues[QUEUE].job_ids) == {
         "pull_statuses-sandbox-1700000000",
         "pull_statuses-sandbox-1700000060",
         "pull_statuses-h_he_7-1",
     }
+
+
+def test_what_must_not_wait_is_rung_for_elsewhere(redis_server: RedisServer) -> None:
+    queue = RqQueue(redis_server.client)
+    for job in ("deliver", "follow_sessions", "clean_up"):
+        assert queue.enqueue(job, "1")
+    waiting = {name: one.job_ids for name, one in queue.queues.items()}
+    assert waiting == {SENDING: ["deliver-1"], SWIFT: ["follow_sessions-1"], QUEUE: ["clean_up-1"]}
+
+
+def test_a_worker_for_a_queue_nobody_rings_is_a_mistake() -> None:
+    env = {**os.environ, "SUPPLIERS_FILE": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.worker", "kilowatch-swfit"],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "kilowatch-swfit" in done.stderr
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -20,7 +20,7 @@ from core.clock import SystemClock
 from core.outbox import MessageClass
 from core.services.outbox import OutboxService
 from core.user import Channel
-from jobs.names import SWIFT
+from jobs.names import SENDING
 from jobs.queue import RqQueue
 from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
@@ -109,7 +109,7 @@ def run(
         }
         database = SqlDatabase(open_engine(database_url))
         senders = [
-            *(sender(f"worker{n}", tmp_path, "jobs.worker", SWIFT, **env) for n in range(2)),
+            *(sender(f"worker{n}", tmp_path, "jobs.worker", SENDING, **env) for n in range(2)),
             sender("clock", tmp_path, "jobs.clock", **env),
         ]
         outbox = OutboxService(database, SystemClock(), RqQueue(forgetful_redis.client), {})

@@ -102,6 +102,14 @@ def test_what_is_not_due_yet_is_left_alone(database: SqlDatabase) -> None:
     assert claim(database, row_id, NOON + minutes(1)) is not None
 
 
+def test_orders_and_messages_can_be_looked_for_apart(database: SqlDatabase) -> None:
+    said, ordered = add(database, message("m"), command("c"))
+    with database.read() as unit:
+        assert unit.outbox.due(NOON, 9, orders=True) == [ordered]
+        assert unit.outbox.due(NOON, 9, orders=False) == [said]
+        assert unit.outbox.due(NOON, 9) == [said, ordered]
+
+
 def test_an_attempt_put_back_comes_again_at_its_time(database: SqlDatabase) -> None:
     (row_id,) = add(database, command("c"))
     claim(database, row_id)

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
-from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, OutboxService, Sweeper
+from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, SWEEP_THREADS, OutboxService, Sweeper
 from core.user import Channel, Identity
 from storage.unit_of_work import SqlDatabase
 from tests.world import NOW, SetClock
@@ -20,8 +20,10 @@ from tests.world import NOW, SetClock
 class Bell:
     heard: list[tuple[str, ...]] = field(default_factory=list)
     deaf: bool = False
+    asked: int = 0
 
     def enqueue(self, job: str, *ids: str) -> bool:
+        self.asked += 1
         if not self.deaf:
             self.heard.append((job, *ids))
         return not self.deaf
@@ -248,6 +250,12 @@ def test_a_quota_that_is_used_up_waits_only_where_there_is_no_other_way(house: H
 # --- ringing and sweeping -------------------------------------------------------------------------------------
 
 
+def test_a_redis_that_is_away_is_asked_once(house: House) -> None:
+    house.bell.deaf = True
+    house.outbox.ring(1, 2, 3)
+    assert house.bell.asked == 1
+
+
 def test_ringing_names_the_row_and_ignores_what_was_there(house: House) -> None:
     house.outbox.ring(None, 5)
     assert house.bell.heard == [("deliver", "5")]
@@ -302,7 +310,8 @@ def test_nothing_new_is_begun_when_the_time_is_over(house: House, sweeper: Sweep
 
 def test_a_platform_that_hangs_does_not_hold_up_an_order(house: House, sweeper: Sweeper) -> None:
     house.bell.deaf = True
-    house.message()
+    for n in range(SWEEP_THREADS + 2):
+        house.message(dedupe_key=str(n), address=str(n))
     order, started = house.command(), threading.Event()
 
     def handler(of: str) -> Callable[[OutboxRow], Result]:
@@ -318,7 +327,23 @@ def test_a_platform_that_hangs_does_not_hold_up_an_order(house: House, sweeper: 
     house.outbox.handlers = {"say": handler("say"), "start": handler("start")}
     sweeper.sweep(5)
     assert house.row(order).state is OutboxState.SENT
-    assert house.outbox.counts() == {("money", "sent"): 1, ("command", "sent"): 1}
+    assert house.outbox.counts() == {("money", "sent"): SWEEP_THREADS + 2, ("command", "sent"): 1}
+
+
+def test_a_sweep_ends_in_time_whatever_hangs(house: House, sweeper: Sweeper) -> None:
+    house.bell.deaf = True
+    first, over = house.message(), threading.Event()
+
+    def hang(row: OutboxRow) -> Result:
+        assert over.wait(20), "the sweep waits for a platform that hangs"
+        return Result(Fate.SENT)
+
+    house.outbox.handlers = {"say": hang}
+    assert sweeper.sweep(0.1) == 1
+    assert house.row(first).state is OutboxState.SENDING
+    over.set()
+    sweeper.close()
+    assert house.row(first).state is OutboxState.SENT
 
 
 def test_two_sweepers_do_not_ring_at_once(house: House, sweeper: Sweeper) -> None:
