@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.core.charging_machine import ChargingMachine
 
 SHORT = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,  # the same lives each time: chance belongs into the soak

@@ -169,11 +169,9 @@ def _metered(work: Transaction, session: ChargingSession, told: SessionUpdate) -
         del said["energy_kwh"]
     if told.cost is not None and (not told.currency or told.currency == session.currency):
         said["seen_cost"] = max(told.cost, session.seen_cost or Decimal(0))
-    if session.seen_at is None or told.at > session.seen_at:
-        said["seen_at"] = told.at
-    metered = replace(session, unknown_since=None, **said)
-    if metered != session:
-        work.unit.sessions.save(metered)
+    # By our own clock: theirs may be anything.
+    metered = replace(session, unknown_since=None, seen_at=work.at, **said)
+    work.unit.sessions.save(metered)
     return metered
 
 
