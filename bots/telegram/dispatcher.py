@@ -12,7 +12,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramForbiddenError
 from aiogram.types import Update
 
-from bots.telegram import account, chat, find, render
+from bots.telegram import account, chat, find, pay, render
 from bots.telegram.crossing import Crossing
 from bots.telegram.live import LiveLocations
 from bots.telegram.markup import ours
@@ -33,7 +33,7 @@ def build_dispatcher(services: Services, run_core: Crossing) -> Dispatcher:
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    dispatcher.include_routers(find.router, account.router)
+    dispatcher.include_routers(pay.router, find.router, account.router)
     return dispatcher
 
 
@@ -56,6 +56,9 @@ async def apologise(services: Services, run_core: Crossing, bot: Bot, update: di
 
 async def _around_message(handler: Handler, message: Any, data: dict[str, Any]) -> Any:
     bot, who = data["bot"], message.from_user
+    if message.successful_payment is not None:
+        # Money that was taken is booked, whoever asks too fast and wherever it was paid.
+        return await handler(message, data)
     text = await words_for_us(message, bot)
     if who is None or who.is_bot or text is None:
         return None

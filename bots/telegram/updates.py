@@ -9,8 +9,8 @@ from typing import Any
 from core.services.inbox import Inbox, Incoming
 
 SOURCE = "telegram"
-# What we ask Telegram for. Payments will add pre_checkout_query, which has to be answered within ten seconds.
-ALLOWED = ("message", "edited_message", "callback_query", "my_chat_member")
+# What we ask Telegram for.
+ALLOWED = ("message", "edited_message", "callback_query", "my_chat_member", "pre_checkout_query")
 _MOST_ID = 2**63
 
 
@@ -32,7 +32,9 @@ def _incoming(update: object) -> Incoming:
         raise ValueError("an update has a whole update_id")
     # ASCII keeps lone surrogates and NUL escaped, which no database would take as text.
     body = json.dumps(update, ensure_ascii=True, separators=(",", ":"))
-    return Incoming(str(number), chat_of(update) or f"update {number}", body)
+    # The question before a payment has ten seconds: it waits behind nothing else of its chat.
+    lane = None if "pre_checkout_query" in update else chat_of(update)
+    return Incoming(str(number), lane or f"update {number}", body)
 
 
 def chat_of(update: dict[str, Any]) -> str | None:

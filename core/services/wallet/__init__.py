@@ -113,9 +113,12 @@ class WalletService:
                 raise NotFound("no_such_topup")
         return self.look_at_topup(topup_id) or order
 
-    def may_be_paid(self, channel: str, topup_id: str, amount: Money) -> Topup:
-        """A channel asks just before it takes the money (Telegram's pre_checkout). Raises UserError to refuse."""
-        return self._topups.may_be_paid(channel, topup_id, amount)
+    def may_be_paid(self, channel: str, topup_id: str, amount: Money, user_id: str) -> Topup:
+        """A channel asks just before it takes the money of this person (Telegram's pre_checkout_query).
+
+        Raises UserError: then it must not.
+        """
+        return self._topups.may_be_paid(channel, topup_id, amount, user_id)
 
     def paid(self, channel: str, report: OrderReport) -> Topup | None:
         """Book what a provider says was paid, once. Anything that does not fit becomes a case and is not booked."""

@@ -65,6 +65,7 @@ class Receipt:
     by_price: Money | None
     parts: Mapping[Part, Decimal]
     balance: Money
+    time_zone: str  # of the station; "" where it is no longer listed
 
     @property
     def total(self) -> Money:
@@ -117,6 +118,7 @@ class Statements:
                 by_price=ours.total if ours else None,
                 parts=_parts(record, ours) if record else {},
                 balance=unit.ledger.balance(available(unit.people.current(user_id), session.currency)),
+                time_zone=next((one.time_zone for one in unit.catalogue.stations([session.station_id])), ""),
             )
 
 

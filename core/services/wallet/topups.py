@@ -71,11 +71,12 @@ class Topups:
                 unit.payments.save_topup(order)
             return order
 
-    def may_be_paid(self, channel: str, topup_id: str, amount: Money) -> Topup:
+    def may_be_paid(self, channel: str, topup_id: str, amount: Money, user_id: str) -> Topup:
         """Asked by a channel just before it takes the money. Raises UserError when it must not."""
         with self._till.database.read() as unit:
             order = unit.payments.topup(topup_id)
-        if order is None or order.channel != channel or order.amount != amount:
+            theirs = order is not None and order.user_id in unit.people.same_person(user_id)
+        if order is None or not theirs or order.channel != channel or order.amount != amount:
             raise NotFound("no_such_topup")
         refuse_unpayable(order)
         if order.expires_at <= self._till.clock.now():

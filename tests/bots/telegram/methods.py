@@ -57,6 +57,11 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
         "url": (TEXT, False),
         "cache_time": (INT, False),
     },
+    "answerPreCheckoutQuery": {
+        "pre_checkout_query_id": (TEXT, True),
+        "ok": (BOOL, True),
+        "error_message": (TEXT, False),
+    },
     "sendVenue": {
         "chat_id": (INT, True),
         "latitude": (FLOAT, True),

@@ -251,6 +251,14 @@ class BotApi:
         self.incoming("callback_query", event)
         return number
 
+    def ask_before_paying(self, user: dict[str, Any], payload: str, amount: int, currency: str = "CNY") -> str:
+        """The driver has chosen a card: the bot has ten seconds to say yes. Returns the question's id."""
+        number = str(self._next("callback"))
+        self._callbacks[number] = False
+        asked = {"id": number, "from": user, "currency": currency, "total_amount": amount}
+        self.incoming("pre_checkout_query", asked | {"invoice_payload": payload})
+        return number
+
     def message_json(self, shown: Shown) -> dict[str, Any]:
         """A message of the bot as Telegram returns it: inline keyboards only, never reply keyboards."""
         private = shown.chat_id > 0
@@ -380,6 +388,14 @@ class BotApi:
         if len(params.get("text", "")) > 200:
             raise Refused(400, "Bad Request: MESSAGE_TOO_LONG")
         self._callbacks[params["callback_query_id"]] = True
+        return True
+
+    def _answerPreCheckoutQuery(self, params: dict[str, Any]) -> bool:
+        if self._callbacks.get(params["pre_checkout_query_id"]) is not False:
+            raise Refused(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if not params["ok"] and not params.get("error_message"):
+            raise Refused(400, "Bad Request: error message is required")
+        self._callbacks[params["pre_checkout_query_id"]] = True
         return True
 
     def _sendVenue(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -276,22 +276,23 @@ def test_whose_order_it_is(house: House) -> None:
 
 
 def test_a_channel_asks_before_it_takes_the_money(house: House) -> None:
-    order = house.order(50)
-    assert house.wallet.may_be_paid("sandbox", order.id, yuan(50)).id == order.id
-    for channel, topup_id, amount in (
-        ("card", order.id, yuan(50)),
-        ("sandbox", "T-nobody", yuan(50)),
-        ("sandbox", order.id, yuan(5)),
-        ("sandbox", order.id, Money(5000, "EUR")),
+    order, lin = house.order(50), house.lin
+    assert house.wallet.may_be_paid("sandbox", order.id, yuan(50), lin).id == order.id
+    for channel, topup_id, amount, who in (
+        ("card", order.id, yuan(50), lin),
+        ("sandbox", "T-nobody", yuan(50), lin),
+        ("sandbox", order.id, yuan(5), lin),
+        ("sandbox", order.id, Money(5000, "EUR"), lin),
+        ("sandbox", order.id, yuan(50), house.wei),
     ):
         with pytest.raises(NotFound):
-            house.wallet.may_be_paid(channel, topup_id, amount)
+            house.wallet.may_be_paid(channel, topup_id, amount, who)
     house.clock.advance(hours=2)
     with pytest.raises(UserError, match="topup_closed"):
-        house.wallet.may_be_paid("sandbox", order.id, yuan(50))
+        house.wallet.may_be_paid("sandbox", order.id, yuan(50), lin)
     house.notice(house.sandbox.pays(order.id))
     with pytest.raises(UserError, match="already_paid"):
-        house.wallet.may_be_paid("sandbox", order.id, yuan(50))
+        house.wallet.may_be_paid("sandbox", order.id, yuan(50), lin)
 
 
 def test_money_of_an_account_that_was_joined_goes_to_the_person(house: House) -> None:
