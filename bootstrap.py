@@ -100,6 +100,7 @@ class Settings:
     redis_url: str | None = field(repr=False)
     public_url: str
     secret_key: str = field(repr=False)
+    secret_keys_before: tuple[str, ...] = field(repr=False)
     bind: str
     port: int
     log_level: str
@@ -152,6 +153,7 @@ class Settings:
             self.wechat_miniprogram_secret,
             self.ocm_api_key,
             self.secret_key,
+            *self.secret_keys_before,
             *self.payments.secrets,
         )
         theirs = (secret for supplier in self.suppliers for secret in supplier.secrets)
@@ -194,6 +196,7 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         redis_url=env.get("REDIS_URL") or None,
         public_url=env.get("PUBLIC_URL", "").rstrip("/"),
         secret_key=secret_key,
+        secret_keys_before=tuple(filter(None, env.get("SECRET_KEYS_BEFORE", "").split(","))),
         bind=env.get("BIND", "0.0.0.0"),  # noqa: S104 - a server behind a proxy; `make run` says 127.0.0.1
         port=port,
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
@@ -416,7 +419,7 @@ def ocpi_house(settings: Settings, database: Database, clock: Clock) -> House | 
     """What OCPI partners share; None where there is none, so that no secret is made for nothing."""
     if not ocpi_partners(settings):
         return None
-    partners = Partners(database, Sealer(secret_key(settings)), clock)
+    partners = Partners(database, Sealer(secret_key(settings), settings.secret_keys_before), clock)
     return House(database, partners, clock, settings.public_url)
 
 

@@ -126,6 +126,22 @@ def unregister(bootstrap: Any, settings: Any, supplier_id: str) -> None:
     click.echo(f"{handshake.config.name} {said}; the tokens of both sides are gone here.")
 
 
+@ocpi.command()
+@with_settings
+def reseal(bootstrap: Any, settings: Any) -> None:
+    """After SECRET_KEY was changed: encrypt the partners' tokens with the new one."""
+    from adapters.ocpi.sealed import Unreadable
+    from core.clock import SystemClock
+
+    house = bootstrap.ocpi_house(settings, bootstrap.open_database(settings), SystemClock())
+    for supplier_id in bootstrap.ocpi_partners(settings):
+        try:
+            anew = house.partners.reseal(supplier_id)
+        except Unreadable as error:
+            raise click.ClickException(f"{supplier_id}: {error}") from None
+        click.echo(f"{supplier_id}: {'encrypted anew' if anew else 'needs nothing'}")
+
+
 def _handshake(bootstrap: Any, settings: Any, supplier_id: str, our_url: str | None) -> Any:
     from adapters.ocpi.handshake import Handshake
     from core.clock import SystemClock

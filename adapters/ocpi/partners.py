@@ -126,6 +126,22 @@ class Partners:
 
         self._change(supplier_id, later)
 
+    def reseal(self, supplier_id: str) -> bool:
+        """Seal the token that we send with the present key; False when it is. Raises Unreadable."""
+        resealed = False
+
+        def anew(partner: Partner) -> Partner:
+            nonlocal resealed
+            connection = _read(partner.document)
+            if not connection.sealed_token or self.sealer.is_current(connection.sealed_token):
+                return partner
+            resealed = True
+            sealed = self.sealer.seal(self.token(connection))
+            return replace(partner, document=_written(replace(connection, sealed_token=sealed)))
+
+        self._change(supplier_id, anew)
+        return resealed
+
     def remove(self, supplier_id: str) -> None:
         with self._callers.changing(), self.database.write() as unit:
             unit.partners.remove(supplier_id)

@@ -53,3 +53,23 @@ def test_a_sealed_token_opens_with_its_secret_alone() -> None:
     assert Sealer("one secret").open(sealed) == "token"
     with pytest.raises(Unreadable):
         Sealer("another secret").open(sealed)
+
+
+def test_a_secret_can_be_changed() -> None:
+    sealed = Sealer("first").seal("token")
+    both = Sealer("second", ("zeroth", "first"))
+    assert both.open(sealed) == "token"
+    assert not both.is_current(sealed)
+    anew = both.seal(both.open(sealed))
+    assert both.is_current(anew)
+    assert Sealer("second").open(anew) == "token"
+    with pytest.raises(Unreadable, match="SECRET_KEYS_BEFORE"):
+        Sealer("second").open(sealed)
+
+
+def test_what_was_sealed_before_keys_had_names_still_opens() -> None:
+    sealed = Sealer("first").seal("token").partition(".")[2]
+    assert Sealer("second", ("first",)).open(sealed) == "token"
+    assert not Sealer("first").is_current(sealed)
+    with pytest.raises(Unreadable):
+        Sealer("second").open(sealed)

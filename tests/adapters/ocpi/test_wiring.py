@@ -7,9 +7,12 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import bootstrap
+import cli
 from adapters.ocpi.config import OcpiConfig
+from adapters.ocpi.partners import Connection, Partners
 from adapters.ocpi.supplier import OcpiSupplier
 from adapters.suppliers import read_suppliers
 from core.clock import SystemClock
@@ -93,6 +96,35 @@ def test_the_secret_of_a_machine_is_made_once_and_for_its_user_alone(env: dict[s
     assert given not in repr(settings)
     with pytest.raises(ConfigurationError, match="SECRET_KEY must have"):
         bootstrap.settings_from_env({**env, "SECRET_KEY": "short"})
+
+
+def test_the_secret_can_be_changed(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = "an-old-secret-of-more-than-thirty-two-letters", "a-new-secret-of-more-than-thirty-two-letters"
+
+    def partners(**more: str) -> Partners:
+        settings = bootstrap.settings_from_env({**env, **more})
+        house = bootstrap.ocpi_house(settings, bootstrap.open_database(settings), SystemClock())
+        assert house is not None
+        return house.partners
+
+    before = partners(SECRET_KEY=old)
+    [supplier_id] = bootstrap.ocpi_partners(bootstrap.settings_from_env(env))
+    before.settle(supplier_id, "their-token", Connection(sealed_token=before.sealer.seal("our-token")))
+    for name, value in {**env, "SECRET_KEY": new}.items():
+        monkeypatch.setenv(name, value)
+    refused = CliRunner().invoke(cli.commands, ["ocpi", "reseal"])
+    assert refused.exit_code == 1
+    assert "SECRET_KEYS_BEFORE" in refused.output
+    monkeypatch.setenv("SECRET_KEYS_BEFORE", old)
+    for says in ("encrypted anew", "needs nothing"):
+        assert f"{supplier_id}: {says}" in CliRunner().invoke(cli.commands, ["ocpi", "reseal"]).output
+    after = partners(SECRET_KEY=new)
+    known = after.get(supplier_id)
+    assert known is not None
+    assert after.token(known.connection) == "our-token"
+    settings = bootstrap.settings_from_env({**env, "SECRET_KEY": new, "SECRET_KEYS_BEFORE": old})
+    assert old in settings.secrets
+    assert old not in repr(settings)
 
 
 def test_every_process_has_the_partner_and_its_callbacks(env: dict[str, str]) -> None:
