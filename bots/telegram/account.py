@@ -8,7 +8,7 @@ from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from bots.telegram import choices, keyboards, lists, render
+from bots.telegram import choices, keyboards, linking, lists, render
 from bots.telegram.buttons import Act, Button
 from bots.telegram.crossing import Crossing
 from bots.telegram.markup import bold, ours
@@ -17,6 +17,7 @@ from bots.telegram.visit import Visit, identity
 from bots.wording import phrases
 from core.errors import UserError
 from core.services import Services
+from core.services.linking import code_in
 from core.user import ConsentPurpose, User, language_for
 
 router = Router(name="account")
@@ -35,9 +36,12 @@ _CONTENT_WE_CANNOT_READ = {
 
 @router.message(CommandStart())
 async def start(message: Message, visit: Visit, command: CommandObject) -> None:
-    """One line and the location button. A payload (t.me/<bot>?start=<station id>) opens that station right away."""
+    """One line and the location button. A payload (t.me/<bot>?start=…) opens that station, or asks about linking."""
     if visit.user.stopped:
         await visit.change(lambda user: replace(user, stopped=False))
+    if visit.private and (code := code_in(command.args or "")):
+        await linking.look(visit, code)
+        return
     card = await _station_of(visit, command.args)
     await visit.send(render.message(hello(visit), keyboards.send_location(visit.say) if visit.private else None))
     if card is not None:
@@ -72,6 +76,7 @@ async def show_help(message: Message, visit: Visit) -> None:
         ),
         ours(say("• ⚙️ filters; 📍 moves the search if the position is off.")),
         ours(say("• /settings your charge, mode and data · /language · /stop no unasked messages")),
+        ours(say("• /me cars and quiet hours · /link WeChat · /unlink · /export your data · /delete the account")),
     ]
     keyboard = keyboards.send_location(say) if visit.private else None
     await visit.send(render.message("\n".join(lines), keyboard))

@@ -43,9 +43,12 @@ class Act(StrEnum):
     POSITION = "P"
     ANSWER = "Q"  # to one of the questions asked once
     SETTING = "S"
+    PROFILE = "U"
+    LINKING = "K"
+    LEAVING = "X"  # taking everything along, and deleting the account
 
 
-_WITHOUT_SEARCH = frozenset({Act.ANSWER, Act.SETTING})
+_WITHOUT_SEARCH = frozenset({Act.ANSWER, Act.SETTING, Act.PROFILE, Act.LINKING, Act.LEAVING})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from bots.wording import N_, wording
 COMMANDS = {
     "start": N_("Send a location, get a list"),
     "settings": N_("My charge, mode, data"),
+    "me": N_("My profile: cars, quiet hours"),
+    "link": N_("Link WeChat"),
+    "safety": N_("How your money is safe"),
     "language": N_("Language / 语言"),
     "help": N_("How it works"),
     "stop": N_("No unasked messages"),

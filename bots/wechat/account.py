@@ -57,7 +57,7 @@ class AccountTalk:
                 say("Send your location or type a place: you get the stations there, by what your charge will cost."),
                 say("Then reply: a number for details · more · price, distance, free, power."),
                 say("Your charge: “40 kWh” · cheap, balanced, hurry."),
-                say("Also: settings · language · privacy · stop."),
+                say("Also: settings · profile · link · language · privacy · export · delete account · stop."),
             )
         )
 

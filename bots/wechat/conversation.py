@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from bots.wechat import safety
 from bots.wechat.account import AccountTalk, Visitor
 from bots.wechat.find import FindTalk
+from bots.wechat.person import PersonTalk
 from bots.wechat.pushes import Push, What
 from bots.wechat.render import cut_lines, plain
 from bots.wechat.words import CLICKS, Wish, Words, understand
 from bots.wording import phrases
-from core.errors import UserError
+from core.errors import SupplierUnavailable, UserError
 from core.geo import Datum
+from core.ports import KnowsUnionid
 from core.services import Services
+from core.services.linking import code_in
 from core.user import Channel, Identity
 from core.wishes import Sort
 
@@ -26,13 +30,19 @@ Answer = Callable[[Visitor, str], str]
 
 
 class Conversation:
-    """Answers one push. Mistakes of the person become a sentence, ours an exception."""
+    """Answers one push. Mistakes of the person become a sentence, ours an exception.
 
-    def __init__(self, services: Services, *, position_datum: Datum = Datum.WGS84) -> None:
-        self.services = services
+    `unionids` says who somebody new is over all accounts of the owner; None where there is only this one.
+    """
+
+    def __init__(
+        self, services: Services, *, position_datum: Datum = Datum.WGS84, unionids: KnowsUnionid | None = None
+    ) -> None:
+        self.services, self.unionids = services, unionids
         self.account = AccountTalk(services)
         self.find = FindTalk(services, self.account, position_datum=position_datum)
-        account, find = self.account, self.find
+        self.person = PersonTalk(services, left=self.find.forget)
+        account, find, person = self.account, self.find, self.person
         self._answers: dict[Wish, Answer] = {
             Wish.HELP: lambda visitor, _: account.help(visitor),
             Wish.NEARBY: lambda visitor, _: find.nearby(visitor),
@@ -46,8 +56,16 @@ class Conversation:
             Wish.SETTINGS: lambda visitor, _: account.settings(visitor),
             Wish.LANGUAGE: account.language,
             Wish.PRIVACY: lambda visitor, _: account.privacy(visitor),
-            Wish.YES: lambda visitor, _: account.agree(visitor),
-            Wish.NO: lambda visitor, _: account.disagree(visitor),
+            Wish.YES: lambda visitor, _: person.agree(visitor) or account.agree(visitor),
+            Wish.NO: lambda visitor, _: person.disagree(visitor) or account.disagree(visitor),
+            Wish.PROFILE: lambda visitor, _: person.profile(visitor),
+            Wish.QUIET: person.quiet,
+            Wish.CAR: person.car,
+            Wish.LINK: person.link,
+            Wish.UNLINK: lambda visitor, _: person.unlink(visitor),
+            Wish.EXPORT: lambda visitor, _: person.export(visitor),
+            Wish.DELETE: lambda visitor, _: person.delete(visitor),
+            Wish.SAFETY: lambda visitor, _: safety.told(visitor),
             Wish.STOP: lambda visitor, _: account.stop(visitor),
             Wish.START: lambda visitor, _: account.start(visitor),
             Wish.PLACE: find.place,
@@ -57,9 +75,10 @@ class Conversation:
         """The text to reply with; "" when nothing is to be said."""
         if push.what is What.LEFT:
             self.find.forget(push.openid)
+            self.person.forget(push.openid)
             self.account.left(Identity(Channel.WECHAT, push.openid))
             return ""
-        visitor = self.visitor(push.openid)
+        visitor = self._joined(self.visitor(push.openid), push)
         try:
             return self._answer(visitor, push)
         except UserError as problem:
@@ -83,10 +102,26 @@ class Conversation:
             case What.CLICK:
                 return self._worded(visitor, CLICKS.get(push.text, _HELP))
             case What.FOLLOWED | What.SCANNED:
+                if code := code_in(push.text):
+                    return cut_lines(self.person.look(visitor, code))
                 return self.account.welcome(visitor)
             case What.UNREADABLE:
                 return visitor.say("We read text and locations. Send your location, or type a place.")
         return ""
+
+    def _joined(self, visitor: Visitor, push: Push) -> Visitor:
+        """Somebody who begins to follow may be known from the mini-program. Silence of WeChat costs nothing."""
+        if self.unionids is None or push.what is not What.FOLLOWED:
+            return visitor
+        try:
+            unionid = self.unionids.unionid(push.openid)
+        except SupplierUnavailable as error:
+            log.warning("WeChat does not say who a new follower is", extra={"error": error.detail})
+            return visitor
+        if not unionid:
+            return visitor
+        self.services.login.unionid_known(visitor.identity, unionid)
+        return self.visitor(push.openid)
 
     def _worded(self, visitor: Visitor, words: Words) -> str:
         return cut_lines(self._answers[words.wish](visitor, words.value))

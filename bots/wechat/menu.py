@@ -19,7 +19,7 @@ def menu(public_url: str) -> dict[str, Any]:
     """The buttons; their keys are read in words.py. The page's button needs a public address."""
     mine: list[dict[str, str]] = [
         _click("设置 Settings", "settings"),
-        _click("隐私 Privacy", "privacy"),
+        _click("资料·隐私 Profile", "profile"),
         _click("English / 中文", "language"),
         _click("帮助 Help", "help"),
     ]

@@ -109,8 +109,9 @@ def _content(what: What, message: Any) -> tuple[str, str, str]:
             return "", str(message.latitude), str(message.longitude)
         case What.CLICK:
             return str(message.key or ""), "", ""
-        case What.SCANNED:
-            return str(message.scene_id or ""), "", ""
+        case What.SCANNED | What.FOLLOWED:
+            # Who follows by scanning brings the scene along, who just follows brings none.
+            return str(getattr(message, "scene_id", None) or ""), "", ""
     return "", "", ""
 
 

@@ -16,7 +16,7 @@ from bots.wechat.pushes import Push, What, read_push
 from bots.wording import phrases
 from core.errors import TooMany
 from core.geo import Datum
-from core.ports import InboxState
+from core.ports import InboxState, KnowsUnionid
 from core.services import Services
 
 ECHO_MAX = 1024
@@ -30,6 +30,7 @@ def blueprint(
     config: WechatConfig,
     *,
     sender: SendsText | None = None,
+    unionids: KnowsUnionid | None = None,
     position_datum: Datum = Datum.WGS84,
     patience: Patience | None = None,
     stop: Event | None = None,
@@ -39,7 +40,7 @@ def blueprint(
     A thread looks for work left behind until `stop` is set: register the blueprint in the process that serves it.
     """
     safe = SafeMode(config, services.clock)
-    conversation = Conversation(services, position_datum=position_datum)
+    conversation = Conversation(services, position_datum=position_datum, unionids=unionids)
     answers = Answers(services, safe, conversation, sender, patience or Patience())
     door = Door(safe, conversation, answers, services)
     routes = Blueprint("wechat", __name__)

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.services.linking import code_in
 from core.wishes import Mode, Sort
 
 
@@ -27,6 +28,14 @@ class Wish(StrEnum):
     NO = "no"
     STOP = "stop"
     START = "start"
+    PROFILE = "profile"
+    QUIET = "quiet"
+    CAR = "car"
+    LINK = "link"
+    UNLINK = "unlink"
+    EXPORT = "export"
+    DELETE = "delete"
+    SAFETY = "safety"
     PLACE = "place"
 
 
@@ -65,17 +74,29 @@ _WORDS = _table(
     (Wish.NO, "", "否|不|不同意|撤回|no|disagree|withdraw"),
     (Wish.STOP, "", "停止|退订|stop|/stop"),
     (Wish.START, "", "开始|恢复|start|/start"),
+    (Wish.PROFILE, "", "资料|我的资料|profile|my profile|/me|/profile"),
+    (Wish.LINK, "", "绑定|link|/link|绑定telegram|绑定 telegram"),
+    (Wish.UNLINK, "", "解绑|解除绑定|unlink|/unlink"),
+    (Wish.EXPORT, "", "导出|导出数据|我的数据|export|/export"),
+    (Wish.SAFETY, "", "安全|资金安全|承诺|safety|/safety|is my money safe"),
+    (Wish.DELETE, "", "注销|注销账号|删除账号|delete account|/delete"),
 )
 # The keys of our menu's buttons (menu.py). Buttons of a menu from last month land on help.
 CLICKS = {
     "find": Words(Wish.NEARBY),
     "list": Words(Wish.LIST),
     "settings": Words(Wish.SETTINGS),
-    "privacy": Words(Wish.PRIVACY),
+    "profile": Words(Wish.PROFILE),
     "language": Words(Wish.LANGUAGE),
     "help": Words(Wish.HELP),
 }
 _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")
+# A word, and what is said of it: "quiet 22-8", "免打扰22-8", "car ccs2 60", "绑定 kw-…".
+_WITH_VALUE = (
+    (Wish.QUIET, re.compile(r"(?:quiet(?:\s+hours)?|免打扰)\s*[:：]?\s*(.+)")),
+    (Wish.CAR, re.compile(r"(?:(?:my\s+)?car\s|我的车|车辆|车)\s*[:：]?\s*(none|off|无|没有|删除|.*[0-9].*)")),
+    (Wish.LINK, re.compile(r"(?:绑定|/?link)\s*[:：]?\s*(kw-?\S+)")),
+)
 _NUMBER = re.compile(r"[0-9]{1,3}")
 ROWS_MAX = 5
 
@@ -89,6 +110,11 @@ def understand(text: str) -> Words:
         return Words(Wish.HELP)
     if known := _WORDS.get(bare):
         return known
+    if code := code_in(bare):
+        return Words(Wish.LINK, code)
+    for wish, pattern in _WITH_VALUE:
+        if said := pattern.fullmatch(bare):
+            return Words(wish, said[1])
     if energy := _ENERGY.fullmatch(bare):
         return Words(Wish.ENERGY, energy[1])
     if _NUMBER.fullmatch(bare):

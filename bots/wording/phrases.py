@@ -147,6 +147,8 @@ _ERRORS = {
     "no_such_way_to_pay": N_("This way to pay is not offered here. Choose another one."),
     "currency_not_taken": N_("This way to pay does not take {currency}. Choose another one."),
     "bad_topup_amount": N_("Choose an amount between {least} and {most}."),
+    "bad_amount": N_("Type an amount like 50 or 20.50."),
+    "pay_in_telegram": N_("This is paid in our Telegram chat: send /topup there."),
     "payer_needed": N_("WeChat Pay needs your WeChat login. Open this from WeChat and try again."),
     "payment_not_ready": N_("The payment provider does not answer. Nothing was charged; try again in a minute."),
     "no_such_topup": N_("This payment is not known here. Start a new one."),
@@ -177,6 +179,9 @@ _ERRORS = {
     "confirm_unlink": N_(
         "The other side will get an empty account; money and history stay here. Say that you mean it: confirm=unlink."
     ),
+    "only_in_private": N_("Your account is nobody else's business: ask me that in our private chat."),
+    "bad_quiet_hours": N_("Say the quiet hours like “quiet 22-8”, or “quiet off”."),
+    "bad_car": N_("Say the car like “car CCS2 60”: its plug and its battery in kWh. Plugs: {plugs}"),
     "unknown": N_("Something went wrong on our side. Nothing is lost; try again in a minute."),
 }
 

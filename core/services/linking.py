@@ -157,13 +157,16 @@ class LinkingService:
         """
         at = self.clock.now()
         with self.database.write() as unit:
+            if (done := _done_before(unit, user_id, code)) is not None:
+                return done
             asked = self._find(unit, user_id, code, at)
             if asked is not None:
                 _check(unit, asked, user_id)
                 used = unit.link_codes.use(asked.code_hash, at)
                 assert used, "the row is ours"
-                # Before they are one, so that the words reach the chat that asked.
-                row = tell(unit, asked.user_id, "linked", {}, klass=MessageClass.NOTICE,
+                # Before they are one, so that the words reach the chat that asked. Somebody else has the wallet now:
+                # that is said in quiet hours too.
+                row = tell(unit, asked.user_id, "linked", {}, klass=MessageClass.MONEY,
                            subject=asked.code_hash[:16], state="linked", at=at)  # fmt: skip
                 join(unit, user_id, asked.user_id, at)
                 user = unit.users.get(asked.user_id)
@@ -190,7 +193,7 @@ class LinkingService:
             for login in unit.logins.of_user(user_id):
                 if LOGGED_IN_BY.get(login.kind, side) is side:
                     unit.logins.revoke(login.token_hash, at)
-            tell(unit, fresh.id, "unlinked", {}, klass=MessageClass.NOTICE, subject=fresh.id, state="unlinked", at=at)
+            tell(unit, fresh.id, "unlinked", {}, klass=MessageClass.MONEY, subject=fresh.id, state="unlinked", at=at)
         return side
 
     def bring_home(self) -> int:
@@ -219,6 +222,16 @@ class LinkingService:
         if not others:
             raise Conflict("not_linked")
         return min(others)
+
+
+def _done_before(unit: UnitOfWork, user_id: str, code: str) -> Linked | None:
+    """The same yes once more: a button pressed twice, or a message worked twice."""
+    known = code_in(code)
+    asked = unit.link_codes.get(_hash(known)) if known else None
+    if asked is None or asked.used_at is None or asked.user_id not in unit.people.same_person(user_id):
+        return None
+    user = unit.users.get(unit.people.current(user_id))
+    return None if user is None else Linked(user, asked.channel, ())
 
 
 def _check(unit: UnitOfWork, asked: LinkCode, user_id: str) -> None:

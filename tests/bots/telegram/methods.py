@@ -70,6 +70,18 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
         "address": (TEXT, True),
         "reply_markup": (OBJECT, False),
     },
+    "sendDocument": {
+        "chat_id": (INT, True),
+        "document": (TEXT, True),
+        "caption": (TEXT, False),
+        "parse_mode": (TEXT, False),
+    },
+    "sendPhoto": {
+        "chat_id": (INT, True),
+        "photo": (TEXT, True),
+        "caption": (TEXT, False),
+        "parse_mode": (TEXT, False),
+    },
     "sendChatAction": {"chat_id": (INT, True), "action": (TEXT, True)},
     "setMyCommands": {"commands": (LIST, True), "scope": (OBJECT, False), "language_code": (TEXT, False)},
     "getMyCommands": {"scope": (OBJECT, False), "language_code": (TEXT, False)},

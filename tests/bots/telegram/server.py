@@ -36,6 +36,7 @@ class Call:
     ok: bool = True
     error: str = ""
     result: Any = None
+    files: dict[str, bytes] = field(default_factory=dict)  # what came along, by its name
 
 
 @dataclass
@@ -288,7 +289,7 @@ class BotApi:
     # --- what the bot does ---
 
     def _answer(self, http: BaseHTTPRequestHandler) -> None:
-        body = http.rfile.read(int(http.headers.get("Content-Length") or 0))
+        body = _body(http)
         method = http.path.rsplit("/", 1)[-1]
         call = Call(method, {})
         try:
@@ -296,7 +297,8 @@ class BotApi:
                 raise Refused(401, "Unauthorized")
             if method not in METHODS:
                 raise Refused(404, "Not Found: method not found")
-            call.params = check_params(method, _form(http.headers.get("Content-Type", ""), body))
+            form, call.files = _form(http.headers.get("Content-Type", ""), body)
+            call.params = check_params(method, form)
             if held := self._hold.get(method):
                 with self.changed:
                     self.calls.append(Call(method, call.params, ok=False, error="held"))
@@ -409,6 +411,22 @@ class BotApi:
         venue = {"location": place, "title": params["title"], "address": params["address"]}
         return message | {"location": place, "venue": venue}
 
+    def _sendDocument(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._file_sent(params, {"document": {"file_id": "f", "file_unique_id": "u"}})
+
+    def _sendPhoto(self, params: dict[str, Any]) -> dict[str, Any]:
+        size = {"file_id": "f", "file_unique_id": "u", "width": 430, "height": 430}
+        return self._file_sent(params, {"photo": [size]})
+
+    def _file_sent(self, params: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+        self._reach(params["chat_id"])
+        caption = parse_text(params["caption"], params.get("parse_mode")) if "caption" in params else ""
+        if len(caption) > 1024:
+            raise Refused(400, "Bad Request: message caption is too long")
+        message = self.message_json(Shown(self.next_message_id(), params["chat_id"], "", None))
+        del message["text"]
+        return message | content | ({"caption": caption} if caption else {})
+
     def _sendChatAction(self, params: dict[str, Any]) -> bool:
         self._reach(params["chat_id"])
         if params["action"] not in ACTIONS:
@@ -430,14 +448,26 @@ class BotApi:
             raise Refused(403, "Forbidden: bot was blocked by the user")
 
 
-def _form(content_type: str, body: bytes) -> dict[str, Any]:
-    """Parameters from JSON, a URL-encoded form or multipart."""
+def _body(http: BaseHTTPRequestHandler) -> bytes:
+    """The body. One with a file in it comes in chunks, as its length is not known before."""
+    if http.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return http.rfile.read(int(http.headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(http.rfile.readline().split(b";")[0], 16):
+        body += http.rfile.read(size)
+        http.rfile.readline()
+    http.rfile.readline()
+    return body
+
+
+def _form(content_type: str, body: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Parameters from JSON, a URL-encoded form or multipart, and the files that came along."""
     if not body:
-        return {}
+        return {}, {}
     if content_type.startswith("application/json"):
-        return dict(json.loads(body))
+        return dict(json.loads(body)), {}
     environ = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "CONTENT_TYPE": content_type}
-    form = parse_form_data(environ | {"REQUEST_METHOD": "POST"})[1]
+    _, form, files = parse_form_data(environ | {"REQUEST_METHOD": "POST"})
     if not form:
         raise Refused(400, f"Bad Request: cannot read {content_type}")
-    return dict(form.items())
+    return dict(form.items()), {one.filename or "": one.read() for one in files.values()}

@@ -336,7 +336,7 @@ class TestAccount:
         lin.says("开始")
         assert not account(world).stopped
 
-    @pytest.mark.parametrize("button", ["settings", "privacy", "language", "help", "list", "gone-since-last-year"])
+    @pytest.mark.parametrize("button", ["settings", "profile", "language", "help", "list", "gone-since-last-year"])
     def test_every_button_gets_an_answer(self, lin: Driver, button: str) -> None:
         assert lin.clicks(button)
 
