@@ -26,6 +26,11 @@ def book_records() -> None:
     _alone("book_records", "", lambda: services().charging.book_unbooked())
 
 
+def match_orphans() -> None:
+    """Try again with records that belonged to nothing when they came."""
+    _alone("match_orphans", "", lambda: services().charging.match_orphans())
+
+
 def pull_records(supplier_id: str, rung_at: str) -> None:
     """Fetch a supplier's records of the last days: a push may have been lost."""
     _alone("pull_records", supplier_id, lambda: services().charging.pull_records(supplier_id))

@@ -232,10 +232,10 @@ def _session(row: RowMapping) -> ChargingSession:
 
 
 class SqlBookings:
-    """core.ports.BookingRepository. With `locks` a booking that was read is ours until the transaction ends."""
+    """core.ports.BookingRepository. Nothing is locked here: whoever changes a booking holds its session."""
 
-    def __init__(self, db: Connection, *, locks: bool) -> None:
-        self.db, self._locks = db, locks
+    def __init__(self, db: Connection) -> None:
+        self.db = db
 
     def get(self, supplier_id: str, record_id: str) -> Booking | None:
         of = record_bookings.c
@@ -260,6 +260,13 @@ class SqlBookings:
             "booked_at": booking.booked_at,
         }
         upsert(self.db, record_bookings, [row])
+        records = charge_records.c
+        first = (
+            records.supplier_id == booking.supplier_id,
+            records.record_id == booking.record_id,
+            records.booked_at.is_(None),
+        )
+        self.db.execute(update(charge_records).where(*first).values(booked_at=booking.booked_at))
 
     def orphans(self, limit: int) -> list[Booking]:
         of = record_bookings.c
@@ -268,11 +275,10 @@ class SqlBookings:
         return [_booking(row) for row in self.db.execute(ordered).mappings()]
 
     def unbooked(self, limit: int) -> list[tuple[str, ChargeRecord]]:
-        records, booked = charge_records.c, record_bookings.c
-        same = and_(booked.supplier_id == records.supplier_id, booked.record_id == records.record_id)
+        records = charge_records.c
         statement = (
             select(records.supplier_id, records.document)
-            .where(~select(booked.record_id).where(same).exists())
+            .where(records.booked_at.is_(None))
             .order_by(records.received_at, records.supplier_id, records.record_id)
             .limit(limit)
         )
@@ -309,7 +315,7 @@ class SqlBookings:
         return [Money(total, currency) for currency, total in sorted(totals.items())]
 
     def _one(self, statement: Select[Any]) -> Booking | None:
-        row = self.db.execute(statement.with_for_update() if self._locks else statement).mappings().first()
+        row = self.db.execute(statement).mappings().first()
         return _booking(row) if row else None
 
 

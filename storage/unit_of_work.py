@@ -81,7 +81,7 @@ class SqlUnitOfWork:
         self.links: LinkRepository = SqlLinks(db)
         self.ledger: LedgerRepository = SqlLedger(db, locks=writes)
         self.sessions: SessionRepository = SqlSessions(db, locks=writes)
-        self.bookings: BookingRepository = SqlBookings(db, locks=writes)
+        self.bookings: BookingRepository = SqlBookings(db)
         self.payments: PaymentRepository = SqlPayments(db, locks=writes)
         self.cases: CaseRepository = SqlCases(db, locks=writes)
         self.halts: HaltRepository = SqlHalts(db)

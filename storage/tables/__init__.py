@@ -344,6 +344,15 @@ charge_records = table(
     words("body_hash"),
     words("document"),
     Column("received_at", UtcTime, nullable=False),
+    # When somebody first did something about it in our books (record_bookings). What waits for that is found at once,
+    # however many records there are.
+    Column("booked_at", UtcTime),
+    Index(
+        "ix_charge_records_unbooked",
+        "received_at",
+        sqlite_where=text("booked_at IS NULL"),
+        postgresql_where=text("booked_at IS NULL"),
+    ),
 )
 
 # A supplier whose word is not taken for now: its last good state stays.

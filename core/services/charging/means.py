@@ -89,7 +89,7 @@ class Transaction:
         """A message to the driver, once for each code and `state`. Amounts are Money."""
         said: dict[str, object] = {"session_id": session.id, "station": session.quote.station_name}
         said |= params
-        klass = MessageClass.MONEY if money else MessageClass.NOTICE
+        klass = MessageClass.MONEY if money else MessageClass.CHARGE
         key = f"{code}:{state}" if state else code
         self._ring_for(
             self.means.tell(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -156,10 +156,18 @@ class ChargingService:
         return len(due)
 
     def book_unbooked(self) -> int:
-        """Records that are stored and not booked, and orphans whose session may have turned up."""
+        """Records that are stored and were not booked when they came; how many."""
         with self.means.database.read() as unit:
             waiting = unit.bookings.unbooked(RECORDS_AT_ONCE)
-            waiting += orphans_of(unit, RECORDS_AT_ONCE)
+        return self._book_each(waiting)
+
+    def match_orphans(self) -> int:
+        """Records that found no session, or no record to take back, when they came; how many were tried."""
+        with self.means.database.read() as unit:
+            waiting = orphans_of(unit, RECORDS_AT_ONCE)
+        return self._book_each(waiting)
+
+    def _book_each(self, waiting: Sequence[tuple[str, ChargeRecord]]) -> int:
         for supplier_id, record in waiting:
             try:
                 self.book_record(supplier_id, record)

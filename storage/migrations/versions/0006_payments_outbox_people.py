@@ -20,6 +20,15 @@ def upgrade() -> None:
     op.add_column("identities", sa.Column("used_at", UtcTime, nullable=True))
     op.add_column("identities", sa.Column("gone_at", UtcTime, nullable=True))
     op.create_index(op.f("ix_users_merged_into"), "users", ["merged_into"], unique=False)
+    op.add_column("charge_records", sa.Column("booked_at", UtcTime, nullable=True))
+    op.create_index(
+        "ix_charge_records_unbooked",
+        "charge_records",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("booked_at IS NULL"),
+        postgresql_where=sa.text("booked_at IS NULL"),
+    )
     op.create_table(
         "cars",
         sa.Column("id", Words, nullable=False),
@@ -246,6 +255,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_charge_records_unbooked", "charge_records")
+    op.drop_column("charge_records", "booked_at")
     with op.batch_alter_table("users") as users:
         users.drop_index("ix_users_merged_into")
         for name in ("quiet_from", "quiet_to", "time_zone", "merged_into", "deleted_at"):

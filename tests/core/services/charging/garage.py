@@ -164,6 +164,7 @@ class Garage:
         self.work_outbox()
         self.charging.follow_due()
         self.charging.book_unbooked()
+        self.charging.match_orphans()
         self.work_outbox()
 
     def pass_time(self, *, step_s: float = 20, **delta: float) -> None:
