@@ -6,11 +6,12 @@ import sys
 
 import click
 
-from cli import bills, cases, chats, messages, money, reconcile, running, stations, suppliers
+from cli import backups, bills, cases, chats, messages, money, reconcile, running, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 
 __all__ = [
+    "backups",
     "bills",
     "cases",
     "chats",
