@@ -17,6 +17,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO kilowatch_app;
 
 -- What is written once: money that moved, what suppliers billed, what happened to a session.
 REVOKE UPDATE, DELETE, TRUNCATE ON transfers, charge_records, session_events, charge_quotes FROM kilowatch_app;
+GRANT UPDATE (booked_at) ON charge_records TO kilowatch_app;
 -- What changes and is never taken away. A balance changes by the trigger behind a transfer, and by nothing else.
 REVOKE DELETE, TRUNCATE ON
     accounts, holds, charging_sessions, record_bookings, topups, refunds, cases
