@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bots.wording import messages, wording
 from bots.wording.messages import Said
-from core.outbox import Fate, OutboxRow, Result
+from core.outbox import POLICIES, Fate, OutboxRow, Result
 from core.ports import Clock, Database, Reach
 from core.services.notify import CAN_WAIT, quiet_until, zone_of
 
@@ -68,5 +68,5 @@ class Saying:
             body["params"],
             time_zone=zone_of(reach),
             subject=row.subject,
-            repeat=row.interrupted,
+            repeat=row.interrupted and POLICIES[row.klass].marked_as_repeat,
         )

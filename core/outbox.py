@@ -42,6 +42,7 @@ class MessageClass(StrEnum):
 
     COMMAND = "command"  # a start, a stop, an order to a provider: the handler itself knows how to be sure
     MONEY = "money"  # about the driver's money: said again rather than not at all
+    CHARGE = "charge"  # about a charge that runs: "press the red button" cannot wait for the morning either
     ALERT = "alert"  # a price alert: one too few is better than one too many
     NOTICE = "notice"  # anything else
 
@@ -58,6 +59,7 @@ POLICIES = {
     # Running it again is safe: the handler compares and sets the session's state before it calls anybody.
     MessageClass.COMMAND: Policy(resend=True),
     MessageClass.MONEY: Policy(resend=True, marked_as_repeat=True),
+    MessageClass.CHARGE: Policy(resend=True, marked_as_repeat=True),
     MessageClass.ALERT: Policy(resend=False),
     MessageClass.NOTICE: Policy(resend=False),
 }

@@ -38,7 +38,8 @@ def tell(
 
     `code` names a sentence of bots/wording/messages.py and `params` fill its gaps: texts, whole numbers, Decimals,
     Money, moments. `class : subject : state` is said once, however often it is written. None when it was written
-    before, or when the person cannot be told: no chat, or "say nothing unasked", which money does not heed.
+    before, or when the person cannot be told: no chat, or "say nothing unasked", which their money and a charge that
+    runs do not heed.
     """
     reach = unit.chats.reach(user_id)
     if reach is None or not reach.chats or (reach.stopped and klass in CAN_WAIT):

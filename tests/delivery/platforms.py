@@ -95,7 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        doc = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = int(self.headers["Content-Length"])
+        sent = self.rfile.read(length)
+        if len(sent) < length:
+            return  # whoever called died before they had said it
+        doc = json.loads(sent)
         path = self.path.partition("?")[0]
         if path == "/cgi-bin/stable_token":
             status, answer = 200, {"access_token": "t", "expires_in": 7200}

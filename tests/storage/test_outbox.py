@@ -145,7 +145,7 @@ def test_an_interrupted_alert_is_uncertain_and_not_sent_again(database: SqlDatab
     assert not finish(database, row_id, OutboxState.SENT)
 
 
-@pytest.mark.parametrize("klass", [MessageClass.MONEY, MessageClass.COMMAND])
+@pytest.mark.parametrize("klass", [MessageClass.MONEY, MessageClass.CHARGE, MessageClass.COMMAND])
 def test_interrupted_money_and_commands_go_again_and_know_it(database: SqlDatabase, klass: MessageClass) -> None:
     row_new = command("c") if klass is MessageClass.COMMAND else message("m", klass=klass)
     (row_id,) = add(database, row_new)

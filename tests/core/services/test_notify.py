@@ -57,11 +57,12 @@ def test_the_message_is_written_once_for_the_persons_chat(database: SqlDatabase)
     assert told(database, user.id, MessageClass.MONEY, state="adjusted") is not None
 
 
-def test_who_wants_silence_hears_of_money_only(database: SqlDatabase) -> None:
+def test_who_wants_silence_hears_of_money_and_their_charge_only(database: SqlDatabase) -> None:
     user = lin(database, stopped=True)
     assert told(database, user.id, MessageClass.ALERT) is None
     assert told(database, user.id, MessageClass.NOTICE) is None
     assert told(database, user.id, MessageClass.MONEY) is not None
+    assert told(database, user.id, MessageClass.CHARGE) is not None
 
 
 def test_a_person_without_a_chat_is_not_told(database: SqlDatabase) -> None:
@@ -74,8 +75,11 @@ def test_what_can_wait_waits_for_the_morning(database: SqlDatabase) -> None:
     user = lin(database, quiet=QuietHours(time(22), time(7, 30)), time_zone="Asia/Shanghai")
     alert = told(database, user.id, MessageClass.ALERT, at=NIGHT)
     money = told(database, user.id, MessageClass.MONEY, at=NIGHT)
+    stuck = told(database, user.id, MessageClass.CHARGE, at=NIGHT)
     assert alert is not None
     assert money is not None
+    assert stuck is not None
+    assert stuck.next_at == NIGHT
     assert alert.next_at == datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # 07:30 in Shanghai
     assert money.next_at == NIGHT
     by_day = told(database, user.id, MessageClass.ALERT, state="noon", at=NOON)
