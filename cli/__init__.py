@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from cli import backups, bills, cases, chats, messages, money, reconcile, running, stations, suppliers
+from cli import backups, bills, cases, chats, messages, money, reconcile, running, scan, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 
@@ -21,6 +21,7 @@ __all__ = [
     "money",
     "reconcile",
     "running",
+    "scan",
     "stations",
     "suppliers",
 ]

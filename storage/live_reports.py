@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, bindparam, func, select, update
 
 from core.station import ConnectorRef, StatusReport
 from core.tariff import Tariff
@@ -51,6 +51,18 @@ class SqlLiveReports:
 
     def station_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> list[str]:
         return sorted(self._stations_of(supplier_id, refs))
+
+    def stations_with(self, connector_ids: Sequence[str]) -> list[str]:
+        named = select(connectors.c.station_id)
+        rows = rows_by(self.db, named, connectors.c.connector_id, connector_ids)
+        return sorted({row["station_id"] for row in rows})
+
+    def connector_ids(self, start: str, limit: int) -> list[str]:
+        own: ColumnElement[str] = connectors.c.connector_id
+        if self.db.dialect.name == "postgresql":
+            own = own.collate("C")  # a language's order would scatter what begins alike
+        begin_so = select(own).where(own >= start, own < f"{start}{_LAST_CHARACTER}")
+        return list(self.db.execute(begin_so.distinct().order_by(own).limit(limit)).scalars())
 
     def tariff_ids(self, supplier_id: str, refs: Sequence[ConnectorRef]) -> dict[ConnectorRef, str]:
         rows = self._named_guns(supplier_id, refs, connectors.c.tariff_id)
@@ -129,6 +141,7 @@ class SqlLiveReports:
                 yield ConnectorRef(operator_id, row["connector_id"]), row
 
 
+_LAST_CHARACTER = chr(0x10FFFF)
 _TARIFFS = tariffs
 _THIS_GUN = (
     connectors.c.station_id == bindparam("of_station"),

@@ -179,6 +179,46 @@ _ERRORS = {
     "not_enough_money": N_("Your wallet is short of {missing}. Top up, then start again."),
     "no_such_session": N_("This charge is not known here. Look into your charges."),
     "other_request_same_key": N_("That yes was for something else. Look at the price and say yes again."),
+    "code_empty": N_("There is no code in this. Take the picture again, closer and straight on."),
+    "code_too_long": N_(
+        "This code is too long for a gun's. Scan the one on the gun, or type the number printed there."
+    ),
+    "code_payment": N_(
+        "This code asks for a payment, it is not a gun's. Do not pay there; type the gun's number here."
+    ),
+    "code_short_link": N_(
+        "This short link hides where it leads. Do not open it; type the number printed on the gun."
+    ),
+    "code_script": N_("This code would run something on your phone. Do not open it; type the gun's number here."),
+    "code_operator_page": N_(
+        "This page of the operator names no gun. Scan the code beside the gun, or type its number."
+    ),
+    "code_web_page": N_("This leads to {host}, which we do not know. Do not open it; type the gun's number here."),
+    "code_wifi": N_("This is a code for Wi-Fi. Scan the one on the gun, or type the number printed there."),
+    "code_contact": N_("This is somebody's address. Scan the code on the gun, or type the number printed there."),
+    "code_phone": N_("This is a phone number. Scan the code on the gun, or type the number printed there."),
+    "code_map_point": N_("This is a place on a map. Scan the code on the gun, or type the number printed there."),
+    "code_contract_id": N_(
+        "This is the number of a charging contract. Scan the code on the gun, or type its number."
+    ),
+    "code_link_code": N_("This code links two chats. Open it with Telegram or WeChat instead of scanning it here."),
+    "code_json": N_("We cannot read this kind of code yet. Type the number printed on the gun."),
+    "code_other_app": N_("This code is made for another app. Type the number printed on the gun."),
+    "code_text": N_("This names no gun. Scan the code on the gun, or type the number printed there."),
+    "scan_lookalike": N_(
+        "{host} only looks like {official}: a false sticker? Do not open it; type the gun's number."
+    ),
+    "scan_disguised": N_("This code hides where it leads: a false sticker? Do not open it; type the gun's number."),
+    "scan_disagrees": N_("The parts of this code do not belong together: a false sticker? Type the gun's number."),
+    "scan_too_far": N_(
+        "This code is of a gun at {station}, {km} km from you. Type the number of the gun beside you."
+    ),
+    "scan_two_cities": N_("You cannot have come that far since your last scan. Send your location and scan again."),
+    "scan_ask_station": N_("Are you at {station}? Say yes only if that name is right."),
+    "scan_ask_last_four": N_(
+        "{station}: type the last four characters of the number on your gun, or send your location."
+    ),
+    "scan_which_gun": N_("{station} has several guns with this code. Choose yours."),
     "too_many_cars": N_("That is more than {most} cars. Take one out first."),
     "bad_battery": N_("Say the battery in kWh, between {least} and {most}; what can be charged of it is not more."),
     "confirm_unlink": N_(

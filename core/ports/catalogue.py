@@ -111,6 +111,14 @@ class CatalogueRepository(Protocol):
         """The stations of these guns."""
         ...
 
+    def stations_with(self, connector_ids: Sequence[str]) -> list[str]:
+        """Stations with a gun of one of these numbers, whosever it is; removed ones included."""
+        ...
+
+    def connector_ids(self, start: str, limit: int) -> list[str]:
+        """Numbers of guns that begin so, whosever they are: the first `limit`, byte by byte."""
+        ...
+
     def newest_update(self, supplier_id: str) -> datetime | None:
         """The latest moment at which the supplier says it changed one of its stations."""
         ...

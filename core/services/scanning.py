@@ -1,0 +1,292 @@
+"""From a scanned or typed text to the guns of our catalogue that it names, and whether it may lead to a charge.
+
+Nothing is opened or fetched: a code is a question to the catalogue. What the shield says of the answer, and why,
+becomes a sentence here, so that all chats and the API say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from core.errors import Conflict, NotAllowed, NotFound, UserError
+from core.geo import Point
+from core.guncode import (
+    GunCode,
+    LooksLike,
+    Names,
+    Oddity,
+    OwnLinks,
+    evse_key,
+    issuer_of,
+    loose_key,
+    names_gun,
+    names_pile,
+    names_station,
+    parse,
+)
+from core.merging import gun_key
+from core.ports import Clock, Database, StationIndex, UnitOfWork
+from core.shield import DriverPosition, FoundGun, LastScan, Reason, Ruling, Verdict, judge
+from core.station import ConnectorRef, Station, station_key
+from core.wishes import Filters
+
+MOST_CHOICES = 24
+MOST_ALIKE = 10_000  # numbers looked through that begin like an EVSE id
+NEAR_M = 300
+NEAR_STATIONS = 12
+LEAST_ENDING = 4  # fewer characters at the end of a number say nothing
+_WORDS_MAX = 60  # of a name or host, in a sentence
+
+# What stands behind each refusal, as the code of its sentence.
+_DISGUISED, _DISAGREES = "scan_disguised", "scan_disagrees"
+SENTENCES: Mapping[str, str] = {
+    Oddity.PAYMENT_PAGE: "code_payment",
+    Oddity.LOOKALIKE_HOST: "scan_lookalike",
+    Oddity.SHORTENER: "code_short_link",
+    Oddity.ACTIVE_CONTENT: "code_script",
+    Oddity.USERINFO: _DISGUISED,
+    Oddity.PUNYCODE: _DISGUISED,
+    Oddity.MIXED_SCRIPTS: _DISGUISED,
+    Oddity.IP_ADDRESS: _DISGUISED,
+    Oddity.ODD_PORT: _DISGUISED,
+    Oddity.HIDDEN_CHARACTERS: _DISGUISED,
+    Oddity.CONTRADICTION: _DISAGREES,
+    Oddity.FOREIGN_ID: _DISAGREES,
+    Reason.OTHER_ID: _DISAGREES,
+    Reason.OTHER_OPERATOR: _DISAGREES,
+    Reason.OTHER_NAMESPACE: _DISAGREES,
+    Reason.TOO_FAR: "scan_too_far",
+    Reason.TWO_CITIES: "scan_two_cities",
+}
+_MILDEST = (Verdict.PASS, Verdict.ASK_STATION, Verdict.ASK_LAST_FOUR, Verdict.REFUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a text led to: one gun, or several to choose from, or none.
+
+    `elsewhere` are guns of this very number that belong to another operator than the code says.
+    """
+
+    code: GunCode
+    guns: tuple[FoundGun, ...] = ()  # the one gun, as each supplier tells it
+    choices: tuple[FoundGun, ...] = ()  # one description of each
+    elsewhere: tuple[FoundGun, ...] = ()
+
+    def choose(self, ref: ConnectorRef, station_id: str = "") -> Resolved:
+        """The same with the driver's choice made. Raises NotFound("no_such_gun") for what was not offered."""
+        chosen = tuple(one for one in self.choices if one.connector.ref == ref and station_id in {"", one.station.id})
+        if not chosen:
+            raise NotFound("no_such_gun")
+        return replace(self, guns=chosen, choices=())
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The shield's ruling, and the description of the gun that it holds for.
+
+    `choices` are what is left to choose from; `problem` is what to say and do, None when nothing stands against it.
+    """
+
+    ruling: Ruling
+    gun: FoundGun | None
+    problem: UserError | None
+    choices: tuple[FoundGun, ...] = ()
+
+
+class ScanningService:
+    """`may_sell` tells by supplier id which operator ids a supplier may speak for (for EVSE ids "DEABC")."""
+
+    def __init__(
+        self,
+        database: Database,
+        index: StationIndex,
+        clock: Clock,
+        *,
+        may_sell: Mapping[str, AbstractSet[str]] | None = None,
+        own: OwnLinks | None = None,
+    ) -> None:
+        self.database, self.index, self.clock = database, index, clock
+        self.may_sell, self.own = may_sell or {}, own
+
+    def resolve(self, text: str, near: Point | None = None) -> Resolved:
+        """The guns a text names. `near` is where the driver is: labels of a few characters mean a gun there."""
+        code = parse(text, self.own)
+        if not code.known:
+            return Resolved(code)
+        with self.database.read() as unit:
+            found = self._look_up(unit, code)
+            elsewhere = [] if found else self._same_number(unit, code)
+        if not found and near is not None:
+            code, found = self._beside(code, near)
+        choices = _one_each(found)
+        if len(choices) > 1:
+            return Resolved(code, choices=choices[:MOST_CHOICES])
+        return Resolved(code, tuple(found), elsewhere=tuple(elsewhere))
+
+    def decide(self, resolved: Resolved, position: DriverPosition | None, last: LastScan | None = None) -> Decision:
+        """May this lead to a charge? Of several suppliers the one with least against it."""
+        at, code = self.clock.now(), resolved.code
+        # A gun of that number at another operator is still no gun of this code, and the shield says so.
+        told = resolved.guns or resolved.choices or resolved.elsewhere[:1] or (None,)
+        rulings = [(judge(code, one, position, at, last=last), one) for one in told]
+        rulings.sort(key=lambda pair: _MILDEST.index(pair[0].verdict))
+        left = tuple(one for ruling, one in rulings if one and ruling.verdict is not Verdict.REFUSE)
+        ruling, gun = rulings[0]
+        if resolved.choices and len(left) > 1:
+            which = Conflict("scan_which_gun", station=_words(left[0].station.name))
+            return Decision(ruling, None, which, left)
+        return Decision(ruling, gun, problem(code, ruling, gun.station if gun else None))
+
+    # --- where to look --------------------------------------------------------------------------------------
+
+    def _look_up(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        """What leaves least doubt comes first. An operator's own list of QR texts would stand before all of these:
+        the catalogue keeps none yet."""
+        for way in (self._by_number, self._by_evse_id, self._by_station_id, self._by_pile):
+            if found := way(unit, code):
+                return found
+        return []
+
+    def _by_number(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        """The operator's number, byte for byte, in the order of the code's candidates."""
+        for one in code.candidates:
+            if isinstance(one, ConnectorRef):
+                only = replace(code, candidates=(one,))
+                told = self._guns(unit, unit.catalogue.stations_with([one.connector_id]))
+                if found := [gun for gun in told if names_gun(only, gun.connector.ref)]:
+                    return found
+        return []
+
+    def _by_evse_id(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        """An EVSE id, however the suppliers' lists write it."""
+        if not code.evse_id or code.names is not Names.GUN:
+            return []
+        told = self._guns(unit, unit.catalogue.stations_with(_spellings(code.evse_id)))
+        found = [gun for gun in told if names_gun(code, gun.connector.ref)]
+        wanted = loose_key(code.evse_id)
+        for start in _beginnings(code.evse_id) if not found else ():
+            alike = unit.catalogue.connector_ids(start, MOST_ALIKE)
+            same = [one for one in alike if loose_key(one.partition(":")[0]) == wanted]
+            told = self._guns(unit, unit.catalogue.stations_with(same)) if same else []
+            if found := [gun for gun in told if names_gun(code, gun.connector.ref)]:
+                break
+        return found
+
+    def _by_station_id(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        """A pool or station in the manner of EVSE ids, which some lists take for the number of the station."""
+        if code.names is not Names.STATION:
+            return []
+        suppliers = [state.supplier.id for state in unit.catalogue.suppliers()]
+        written = _spellings(code.evse_id)
+        ids = [station_key(supplier_id, one) for supplier_id in suppliers for one in written]
+        return [gun for gun in self._guns(unit, ids) if names_station(code, gun.station)]
+
+    def _by_pile(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        """The guns of a pile: their numbers begin with the pile's."""
+        if not code.pile_id:
+            return []
+        ids = unit.catalogue.connector_ids(code.pile_id, MOST_ALIKE)
+        told = self._guns(unit, unit.catalogue.stations_with(ids)) if ids else []
+        return [gun for gun in told if names_pile(code, gun.connector)]
+
+    def _same_number(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
+        numbers = {one.connector_id for one in code.candidates if isinstance(one, ConnectorRef)}
+        told = self._guns(unit, unit.catalogue.stations_with(sorted(numbers))) if numbers else []
+        return [gun for gun in told if gun.connector.ref.connector_id in numbers]
+
+    def _beside(self, code: GunCode, near: Point) -> tuple[GunCode, list[FoundGun]]:
+        """Guns around the driver that a label, a pile or a station's id names. The code then names just these."""
+        around = self.index.nearby(near, radius_m=NEAR_M, filters=Filters(), at=self.clock.now(), limit=NEAR_STATIONS)
+        found = [
+            gun
+            for hit in around.hits
+            for station in (hit.station, *hit.others)
+            for gun in self._guns_of(station)
+            if _labelled(code, gun) or names_pile(code, gun.connector) or names_station(code, station)
+        ]
+        refs = tuple(dict.fromkeys(gun.connector.ref for gun in found))
+        return (replace(code, candidates=(*code.candidates, *refs)) if refs else code), found
+
+    def _guns(self, unit: UnitOfWork, station_ids: Sequence[str]) -> list[FoundGun]:
+        return [gun for station in unit.catalogue.stations(station_ids) for gun in self._guns_of(station)]
+
+    def _guns_of(self, station: Station) -> list[FoundGun]:
+        sells = self.may_sell.get(station.supplier_id)
+        return [FoundGun(station, connector, sells) for connector in station.connectors]
+
+
+def problem(code: GunCode, ruling: Ruling, station: Station | None) -> UserError | None:
+    """What to tell the driver; None when nothing stands against it."""
+    where = _words(station.name) if station else ""
+    match ruling.verdict:
+        case Verdict.PASS:
+            return None
+        case Verdict.ASK_STATION:
+            return Conflict("scan_ask_station", station=where)
+        case Verdict.ASK_LAST_FOUR:
+            return Conflict("scan_ask_last_four", station=where)
+    sentence = next((SENTENCES[one] for one in _gravest_first(ruling.reasons)), "")
+    if not sentence:
+        looks = code.looks_like or LooksLike.TEXT
+        return (
+            NotFound("no_such_gun") if code.known else UserError(f"code_{looks.value}", host=_words(code.host_normal))
+        )
+    km = f"{(ruling.distance_m or 0) / 1000:.1f}"
+    return NotAllowed(sentence, host=_words(code.host_normal), official=ruling.official, station=where, km=km)
+
+
+def _gravest_first(reasons: Iterable[str]) -> list[str]:
+    """In the order of the table; what it does not name has a sentence of its own."""
+    order = list(SENTENCES)
+    return sorted((one for one in reasons if one in SENTENCES), key=order.index)
+
+
+def _one_each(found: Iterable[FoundGun]) -> tuple[FoundGun, ...]:
+    """One description of each gun: suppliers may tell the same one."""
+    seen: dict[str, FoundGun] = {}
+    for gun in found:
+        ref = gun.connector.ref
+        key = gun_key(gun.station.supplier_id, ref.operator_id, ref.connector_id)
+        # One EVSE id can have several plugs, which are several guns to the driver.
+        plug = ref.connector_id.partition(":")[2]
+        seen.setdefault(f"{key or gun.station.id + ref.connector_id}:{plug}", gun)
+    return tuple(seen.values())
+
+
+def _spellings(evse_id: str) -> list[str]:
+    """The ways an id is written where its last part holds no separator, and as it is printed."""
+    key = evse_key(evse_id)
+    ways = [evse_id, evse_id.upper(), key, key.lower()]
+    ways += (
+        [f"{key[:2]}*{key[2:5]}*{key[5:]}", f"{key[:2]}*{key[2:5]}{key[5:]}"] if issuer_of(evse_id) else [f"+{key}"]
+    )
+    return list(dict.fromkeys(ways))
+
+
+def _beginnings(evse_id: str) -> list[str]:
+    """What numbers begin with that may be this id with a plug added, or with separators elsewhere."""
+    key = evse_key(evse_id)
+    if not issuer_of(evse_id):
+        return [start for one in key.split("*")[:1] for start in (f"+{one}*", f"{one}*") if "*" in key]
+    own = key[5:]
+    heads = (f"{key[:2]}*{key[2:5]}*", key[:5])
+    return [head + own for head in heads] + [head + own[:2] for head in heads] + [f"{heads[0]}{own[:1]}*"]
+
+
+def _labelled(code: GunCode, gun: FoundGun) -> bool:
+    """A typed number is the gun's label, or the end of its number."""
+    said = "".join(filter(str.isalnum, code.short_code)).upper()
+    if not code.guess or not said:
+        return False
+    label, own = gun.connector.label, gun.connector.ref.connector_id
+    ends = len(said) >= LEAST_ENDING and own.upper().endswith(said)
+    return ends or "".join(filter(str.isalnum, label)).upper() == said
+
+
+def _words(text: str) -> str:
+    """Somebody else's words in our sentence: one short line."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= _WORDS_MAX else plain[: _WORDS_MAX - 1] + "…"
