@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bots.miniapp import api, auth, guard, health, me, models, page, safety
+from bots.miniapp import api, auth, charges, guard, health, me, models, page, safety, wallet
 from bots.miniapp.query import refusal
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import read_tiles
@@ -59,6 +59,8 @@ def create_app(
     app.register_api(api.blueprint(services))
     app.register_api(auth.blueprint(services))
     app.register_api(me.blueprint(services))
+    app.register_api(wallet.blueprint(services))
+    app.register_api(charges.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles))
     app.register_blueprint(me.download_page(services))
     app.register_blueprint(safety.blueprint())
@@ -107,7 +109,10 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
         from bots.wechat.client import WechatApi
         from bots.wechat.webhook import blueprint
 
-        found.append(blueprint(services, config, sender=WechatApi(config, services.clock)))
+        api = WechatApi(config, services.clock)
+        # Without a mini-program there is nobody that an official account's followers could be as well.
+        unionids = api if settings.wechat_miniprogram_app_id and settings.wechat_app_secret else None
+        found.append(blueprint(services, config, sender=api, unionids=unionids))
     return found
 
 

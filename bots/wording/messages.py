@@ -194,6 +194,11 @@ def said(say: Wording, code: str, params: Mapping[str, Any], *, time_zone: str, 
     return Said(title=say(message.title, **values), text="\n".join(lines), reference=values["reference"])
 
 
+def start_failure(say: Wording, reason: str) -> str:
+    """Why a charge did not start, and what to do about it."""
+    return say(_REASONS.get(reason, _REASONS["other"]))
+
+
 def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
     match value:
         case {"amount_minor": int(minor), "currency": str(currency)}:
@@ -206,7 +211,7 @@ def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
             # A due date is a day; anything else happened at a minute.
             return day if name.startswith("due") else f"{day} {say.clock(at, time_zone)}"
     if name == "reason":
-        return say(_REASONS.get(str(value), _REASONS["other"]))
+        return start_failure(say, str(value))
     if name.endswith("_at") and isinstance(value, str):
         return _shown(say, name, {"at": value}, time_zone)
     if name.endswith("_kwh") and value:
