@@ -9,6 +9,7 @@ from jobs.context import services
 
 KEEP_SEARCHES_FOR = timedelta(days=30)
 KEEP_TICKS_FOR = timedelta(days=2)
+KEEP_ANSWERS_FOR = timedelta(days=7)
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +17,18 @@ log = logging.getLogger(__name__)
 def clean_up() -> None:
     """Forget searches after 30 days, and finished inbox messages and old clock slots after two.
 
+    Logins and link codes that ended go, and answers to requests after a week. Money that came to an account after it
+    was joined with another is brought to where it belongs.
     What the outbox sent is kept for five weeks, so that it is not said again.
     """
     now = services().clock.now()
     with services().database.write() as unit:
         searches = unit.users.forget_searches(now - KEEP_SEARCHES_FOR)
         ticks = unit.ticks.purge(now - KEEP_TICKS_FOR)
+        answers = unit.idempotency.purge(now - KEEP_ANSWERS_FOR)
     messages, said = services().inbox.purge(), services().outbox.purge()
-    log.info("cleaned up", extra={"searches": searches, "ticks": ticks, "inbox": messages, "outbox": said})
+    logins, codes = services().login.purge(), services().linking.purge()
+    brought_home = services().linking.bring_home()
+    services().database.scrub()
+    counts = {"searches": searches, "ticks": ticks, "inbox": messages, "outbox": said, "answers": answers}
+    log.info("cleaned up", extra=counts | {"logins": logins, "codes": codes, "brought_home": brought_home})

@@ -64,6 +64,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # Else "INSERT OR REPLACE" would take a row away without the triggers that forbid it.
     connection.execute("PRAGMA recursive_triggers = ON")
+    # What is deleted is written over: a person who goes must not stay readable in the file.
+    connection.execute("PRAGMA secure_delete = ON")
     # NORMAL may drop the last commits when the power fails, and money comes into this file.
     connection.execute("PRAGMA synchronous = FULL")
 

@@ -39,7 +39,7 @@ from storage.catalogue import SqlCatalogue
 from storage.changes import SqlChanges
 from storage.chats import SqlChats
 from storage.commands import SqlCommands
-from storage.engine import READS_OPTION
+from storage.engine import READS_OPTION, SQLITE_BUSY_MS
 from storage.errors import StorageUnavailable, explain
 from storage.freezes import SqlFreezes
 from storage.idempotency import SqlIdempotency
@@ -57,6 +57,8 @@ from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
 from storage.ticks import SqlTicks
 from storage.users import SqlUsers
+
+SCRUB_WAITS_MS = 1_000
 
 
 class SqlUnitOfWork:
@@ -118,6 +120,24 @@ class SqlDatabase:
         """Raises StorageUnavailable with a reason when the database cannot be used."""
         with translated_errors(), self._reading.begin() as db:
             db.execute(select(stations.c.id).limit(1))
+
+    def scrub(self) -> bool:
+        """SQLite: empty the write-ahead log, which still holds pages as they were. Whether it could be done.
+
+        PostgreSQL's vacuum does this in its own time.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with translated_errors(), self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            # Somebody who reads is waited for a moment, not twenty seconds: the next clean-up tries again.
+            raw.execute(f"PRAGMA busy_timeout = {SCRUB_WAITS_MS}")
+            try:
+                busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
+        return not busy
 
     def close(self) -> None:
         """Give back all idle connections."""

@@ -233,7 +233,7 @@ def blueprint(services: Services) -> APIBlueprint:
             return json_answer(_offer(services.linking.look(login.user.id, body.code)))
         linked = services.linking.confirm(login.user.id, body.code)
         for row_id in linked.told:
-            services.queue.enqueue("deliver", str(row_id))
+            services.outbox.ring(row_id)
         return json_answer({"state": "linked", "channel": linked.channel.value})
 
     @api.delete("/link", operation_id="unlink", security=BEARER, responses={200: shapes.LinkAnswer})

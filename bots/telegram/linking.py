@@ -71,7 +71,7 @@ async def _answered(visit: Visit, value: str) -> str:
     if value.startswith(YES):
         done = await visit.run_core(linking.confirm, visit.user.id, PREFIX + value.removeprefix(YES))
         for row_id in done.told:
-            await visit.run_core(visit.services.queue.enqueue, "deliver", str(row_id))
+            await visit.run_core(visit.services.outbox.ring, row_id)
         return person.linked(say, done.channel)
     return say("Nothing has been changed.")
 

@@ -144,7 +144,7 @@ class PersonTalk:
             case _Question(about="link", code=code):
                 done = self.services.linking.confirm(visitor.user.id, code)
                 for row_id in done.told:
-                    self.services.queue.enqueue("deliver", str(row_id))
+                    self.services.outbox.ring(row_id)
                 return person.linked(say, done.channel)
             case _Question(about="unlink"):
                 return person.unlinked(say, self.services.linking.unlink(visitor.user.id, HERE))

@@ -58,3 +58,7 @@ class Database(Protocol):
     def ping(self) -> None:
         """Raises an exception that says what is wrong when the database cannot be used."""
         ...
+
+    def scrub(self) -> bool:
+        """See to it that what was deleted cannot be read in the files either. False when that has to wait."""
+        ...

@@ -85,6 +85,7 @@ class PrivacyService:
             unit.people.forget(user_ids, at)
         with self.database.read() as unit:
             traces = unit.people.traces(names)
+        self.database.scrub()
         gone = Gone(user_ids[0], len(names), traces)
         if not gone.proved:
             log.error("a deleted person has left traces", extra={"user_id": gone.user_id, "tables": sorted(traces)})

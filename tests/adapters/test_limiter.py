@@ -39,6 +39,13 @@ def test_two_processes_count_together(redis_server: RedisServer) -> None:
         other.hit("api", "wei")
 
 
+def test_redis_gets_no_names(redis_server: RedisServer) -> None:
+    use_up(Limiter(redis_server.url, FEW), 1, "oLin-canary-openid")
+    kept = redis_server.client.keys("*")
+    assert kept
+    assert not [key for key in kept if b"canary" in key]
+
+
 def test_without_redis_limits_are_kept_in_memory() -> None:
     limiter = Limiter("unix:///nowhere/redis.sock", FEW)
     use_up(limiter, 3)
