@@ -22,6 +22,7 @@ from core.station import Rejected
 CHECKS_AT_MOST = 40  # of the last days: a supplier may send its list again
 CASES_AT_MOST = 10_000
 SESSIONS_AT_MOST = 10_000
+RUNS_LOOKED_THROUGH = 100
 LOOKS_BACK_AT_MOST = timedelta(days=35)
 RECORD_EXPECTED_WITHIN = timedelta(hours=24)
 _WAITING = frozenset({SessionState.AWAIT_RECORD, SessionState.PROVISIONAL, SessionState.CREDITED})
@@ -230,9 +231,10 @@ def compare_payable(unit: UnitOfWork, supplier_id: str, run: Comparison, stateme
 
 
 def records_since(unit: UnitOfWork, run: Comparison) -> datetime:
-    """From where records are asked for: three days before the last comparison, however long ago that was."""
-    before = [one.day for one in unit.reconciliations.latest(1, scope=run.scope)]
-    last = max(min([run.day, *before]), run.day - LOOKS_BACK_AT_MOST)
+    """From where records are asked for: three days before the last whole comparison, however long ago that was."""
+    made = unit.reconciliations.latest(RUNS_LOOKED_THROUGH, scope=run.scope)
+    whole = next((one.day for one in made if json.loads(one.document)["whole"]), run.day)
+    last = max(min(run.day, whole), run.day - LOOKS_BACK_AT_MOST)
     return start_of(last - timedelta(days=DAYS))
 
 
