@@ -13,6 +13,7 @@ from aiogram.client.telegram import TelegramAPIServer
 
 from bots.telegram.crossing import Crossing
 from bots.telegram.dispatcher import build_dispatcher, feed
+from bots.wording import promises, wording
 from core.ports import Place
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.world import HERE, World, make_world
@@ -83,3 +84,13 @@ def test_a_slow_place_search_shows_that_we_are_at_it(telegram: BotApi, world: Wo
     work_all(telegram, dispatcher)
     assert lin.messages[0].text.startswith("📍 Around Futian <Hall>\n1 station")
     assert telegram.made("sendChatAction", chat_id=lin.id, action="find_location")
+
+
+def test_the_promises_about_money_are_told(telegram: BotApi, dispatcher: Dispatcher) -> None:
+    lin = telegram.person("Lin")
+    lin.says("/safety")
+    work_all(telegram, dispatcher)
+    say = wording("en")
+    lines = lin.messages[0].text.split("\n")
+    assert lines[0] == promises.title(say)
+    assert lines[1:] == [f"{number}. {line}" for number, line in enumerate(promises.lines(say), start=1)]
