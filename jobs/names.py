@@ -39,7 +39,7 @@ TIMEOUTS_S = {
     "clean_up": 300,
     "check_books": 900,
     "reconcile": 3600,
-    "deliver": 60,
+    "deliver": 50,  # below the lease of a row, so that it still reports what came of it
     "follow_sessions": 40,
     "book_records": 300,
     "match_orphans": 300,
