@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,8 +12,10 @@ from core.money import Money
 from core.payments import (
     AuthorisationReport,
     AuthorisationState,
+    BadNotice,
     BillKind,
     BillLine,
+    Notice,
     OrderReport,
     OrderState,
     PaymentRequest,
@@ -23,6 +26,7 @@ from core.payments import (
     Topup,
 )
 from core.ports import Clock
+from core.services.wallet.notices import from_text, to_text
 
 
 @dataclass
@@ -69,6 +73,10 @@ class FakePayments:
         )
         self.promises[order_id] = agreed
         return agreed
+
+    def notice(self, report: OrderReport | RefundReport | AuthorisationReport) -> tuple[dict[str, str], bytes]:
+        """What it would post to us. The same report has the same number."""
+        return {"Fake-Signature": "genuine"}, to_text(report).encode()
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -129,6 +137,12 @@ class FakePayments:
         self.promises[topup.id] = replace(self.promises[topup.id], state=state)
         self.taken[topup.id] = total
         return self.promises[topup.id]
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        if headers.get("Fake-Signature") != "genuine":
+            raise BadNotice("not ours")
+        text = body.decode()
+        return Notice(hashlib.sha256(body).hexdigest(), from_text(text))
 
     def bill(self, day: date) -> Iterator[BillLine]:
         for one in self.orders.values():
