@@ -246,6 +246,18 @@ by("search-here").addEventListener("click", function () {
   search();
 });
 
+// What the driver has told us in a chat is what the page begins with, unless they chose otherwise here.
+function adopt(me) {
+  var asked = start.asked;
+  if (!asked.lang && !remembered("lang") && start.strings[me.language]) lang = me.language;
+  if (!asked.kwh && !remembered("kwh")) state.kwh = Number(me.kwh);
+  if (!asked.mode && !remembered("mode")) state.mode = me.mode;
+  each("[name=pick-mode]", function (choice) { choice.checked = choice.value === state.mode; });
+  speak();
+  showKwh();
+  if (state.point) search();
+}
+
 function begin() {
   document.documentElement.classList.add("script");
   var asked = start.asked, kept = remembered("lang");
@@ -278,6 +290,7 @@ function begin() {
       if (same) showList(start.list); else search();
     }, complain);
   }
+  logIn(adopt);
 }
 
 begin();

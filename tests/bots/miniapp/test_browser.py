@@ -6,15 +6,21 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Blueprint, Response
 
 import web
+from adapters.login.telegram import TelegramInitData
+from core.services.login import Doors
 from core.station import Station
+from core.wishes import Mode
+from tests.adapters.login.test_telegram import TOKEN, init_data
 from tests.bots.miniapp.served import HOSTILE, equip, fill, served
 from tests.world import World, make_world
 
@@ -469,3 +475,36 @@ _OFFSET = """
   var b = document.getElementById('map').getBoundingClientRect();
   return {x: a.left + a.width / 2 - b.left - b.width / 2, y: a.top + a.height / 2 - b.top - b.height / 2};
 """
+
+
+# --- the person ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mini_app(driver: Any, tmp_path: Path) -> Iterator[Phone]:
+    """The page as Telegram's apps know it."""
+    world = make_world(tmp_path, doors=Doors(telegram=TelegramInitData(TOKEN)))
+    with served(web.create_app(world.services)) as url:
+        yield from _unlocked(driver, url, world, fill(world))
+
+
+def test_inside_telegram_the_page_knows_who_has_opened_it(mini_app: Phone):
+    """Telegram puts its signed word into the address."""
+    phone, services = mini_app, mini_app.world.services
+    word = init_data(at=mini_app.world.clock.now())
+    user = services.login.telegram(word).user
+    services.accounts.change(user.id, lambda one: replace(one, energy_kwh=Decimal(60), mode=Mode.HURRY))
+    phone.driver.get(f"{phone.url}/?lang=en#tgWebAppData={quote(word, safe='')}&tgWebAppVersion=8.0")
+    phone.wait(lambda: phone.text("#kwh") == "60 kWh")
+    assert phone.js("return location.hash") == "", "the word is not shared along with a link"
+    assert phone.js("return document.querySelector('[name=pick-mode]:checked').value") == "hurry"
+    phone.driver.refresh()
+    phone.wait(lambda: phone.text("#kwh") == "60 kWh")
+    phone.open("/?lang=en&kwh=20")
+    phone.wait(lambda: phone.text("#kwh") == "20 kWh")
+
+
+def test_a_forged_word_costs_nobody_the_list(mini_app: Phone):
+    mini_app.driver.get(f"{mini_app.url}/?lang=en#tgWebAppData=forged%26hash%3D00")
+    mini_app.locate()
+    assert len(mini_app.names()) == 10
