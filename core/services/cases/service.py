@@ -137,7 +137,7 @@ class CaseService:
         return closed
 
     def _finish(self, desk: Desk) -> None:
-        log.warning(
+        log.info(
             "a case was decided",
             extra={"case": desk.case.id, "kind": desk.case.kind.value, "decision": desk.wish.decision.value},
         )
