@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bots.miniapp import api, auth, charges, guard, health, me, models, page, safety, wallet
+from bots.miniapp import api, auth, charges, guard, health, me, models, money_page, page, safety, wallet
 from bots.miniapp.query import refusal
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import read_tiles
@@ -62,6 +62,7 @@ def create_app(
     app.register_api(wallet.blueprint(services))
     app.register_api(charges.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles))
+    app.register_blueprint(money_page.blueprint(services))
     app.register_blueprint(me.download_page(services))
     app.register_blueprint(safety.blueprint())
     app.register_blueprint(health.blueprint(services, registry))

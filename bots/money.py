@@ -26,8 +26,14 @@ NAME_MAX, REFERENCE_MAX, VERSION_MAX = 60, 40, 8
 WAYS = {"sandbox": N_("play money"), "wechatpay": N_("WeChat Pay"), "telegram": N_("Telegram")}
 WECHATPAY, IN_TELEGRAM = "wechatpay", "telegram"
 _PAYS_IN_MINIPROGRAM = "miniprogram:"  # how WeChat Pay is told that an openid is the mini-program's
-_CHIPS = {"CNY": (30, 50, 100), "HKD": (50, 100, 200), "JPY": (500, 1000, 3000), "KRW": (5000, 10_000, 30_000)}
-_OTHER_CHIPS = (10, 20, 50)
+# Amounts to choose from, in major units; other currencies: the last row.
+CHIPS = {
+    "CNY": (30, 50, 100),
+    "HKD": (50, 100, 200),
+    "JPY": (500, 1000, 3000),
+    "KRW": (5000, 10_000, 30_000),
+    "": (10, 20, 50),
+}
 _USUAL_CURRENCIES = ("CNY", "EUR")
 _AMOUNT = re.compile(r"(?:[¥€$£]\s*)?([0-9]{1,7})(?:[.,]([0-9]{1,3}))?\s*(?:元|块|([A-Za-z]{3}))?")
 
@@ -93,7 +99,7 @@ def chips(currency: str) -> list[Money]:
     """Amounts to choose from."""
     least, most = topup_limits(currency)
     scale = 10 ** minor_units(currency)
-    amounts = [Money(one * scale, currency) for one in _CHIPS.get(currency, _OTHER_CHIPS)]
+    amounts = [Money(one * scale, currency) for one in CHIPS.get(currency, CHIPS[""])]
     return [one for one in amounts if least <= one <= most]
 
 

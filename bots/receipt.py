@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from bots import money
 from bots.wording import N_, Wording
+from bots.wording.promises import PROMISES
 from core.money import Money, minor_units
 from core.services.wallet import Receipt
 from core.session import LIVE, SessionState
@@ -60,7 +61,7 @@ def sheet(say: Wording, one: Receipt, time_zone: str) -> Sheet:
         money=_kept(_money(say, one)),
         notes=tuple(_notes(say, one)),
         differs=one.as_agreed is False,
-        promise=say("You never pay more than you agreed to. What is not used is back in the second of the bill."),
+        promise=" ".join(say(PROMISES[one_of]) for one_of in ("P1", "P2")),
         reference=one.session.id,
     )
 

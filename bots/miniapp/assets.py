@@ -1,4 +1,4 @@
-"""The page's one script and one style sheet, joined from `static/` when the process starts.
+"""Each page's one script and one style sheet, joined from `static/` when the process starts.
 
 Their names carry a hash of the content, so browsers keep them for ever and never show an old one.
 """
@@ -12,6 +12,13 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "static"
 _KINDS = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
+# What each is joined from, in this order. The wallet's style sheet goes on top of the list's.
+_BUNDLES = {
+    "js": ("*.js",),
+    "css": ("*.css",),
+    "wallet.js": ("10-tools.js", "30-sheet.js", "wallet/*.js"),
+    "wallet.css": ("wallet/*.css",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +30,15 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """The script and the style sheet by kind, "js" and "css"."""
+    """The list page's as "js" and "css", those of the wallet as "wallet_js" and "wallet_css"."""
     found = {}
-    for kind, content_type in _KINDS.items():
-        parts = [path.read_text("utf-8") for path in sorted(_FOLDER.glob(f"*.{kind}"))]
+    for bundle, patterns in _BUNDLES.items():
+        name, _, kind = f"page.{bundle}".rpartition(".")
+        paths = [path for pattern in patterns for path in sorted(_FOLDER.glob(pattern))]
+        parts = [path.read_text("utf-8") for path in paths]
         text = "\n".join(parts)
         # One scope for all script files and none of it global.
         body = (f'(function () {{\n"use strict";\n{text}\n}})();\n' if kind == "js" else text).encode()
         digest = hashlib.blake2b(body, digest_size=6).hexdigest()
-        found[kind] = Asset(f"page-{digest}.{kind}", content_type, body)
+        found[bundle.replace(".", "_")] = Asset(f"{name.replace('.', '-')}-{digest}.{kind}", _KINDS[kind], body)
     return found

@@ -137,11 +137,15 @@ class RefundList(Model):
     next: None = None
 
 
+class LineReason(Reason):
+    detail: str = Field(description="Station, gun, operator, price and its version, reference; or the way of payment")
+
+
 class Line(Model):
     number: int
     at: Moment
     cause: Cause
-    reason: Reason
+    reason: LineReason
     available: Money = Field(description="What it did to the free money")
     held: Money
     refunding: Money

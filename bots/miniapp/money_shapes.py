@@ -70,7 +70,7 @@ def line(one: StatementLine, say: Wording) -> Json:
         "number": one.number,
         "at": moment(one.booked_at),
         "cause": one.cause.value,
-        "reason": {"code": one.cause.value, "text": money.joined(money.cause(say, one), money.detail(say, one))},
+        "reason": {"code": one.cause.value, "text": money.cause(say, one), "detail": money.detail(say, one)},
         "available": amount(one.available),
         "held": amount(one.held),
         "refunding": amount(one.refunding),

@@ -131,7 +131,7 @@ def test_the_page_and_its_assets_may_be_kept_as_they_should(client: FlaskClient,
 
 
 def test_the_page_is_small(client: FlaskClient, city: dict[str, Station]):
-    parts = [asset.body for asset in assets().values()]
+    parts = [assets()[kind].body for kind in ("js", "css")]
     assert sum(map(len, parts)) < 60_000
     assert len(client.get("/?lat=22.5410&lng=114.0580&lang=en").data) < 60_000
 
