@@ -14,7 +14,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from bots.telegram.crossing import Crossing
 from bots.telegram.dispatcher import build_dispatcher, feed
 from bots.wording import promises, wording
-from core.ports import Place
+from core.ports import CaseKind, Place
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.world import HERE, World, make_world
 
@@ -94,3 +94,20 @@ def test_the_promises_about_money_are_told(telegram: BotApi, dispatcher: Dispatc
     lines = lin.messages[0].text.split("\n")
     assert lines[0] == promises.title(say)
     assert lines[1:] == [f"{number}. {line}" for number, line in enumerate(promises.lines(say), start=1)]
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_money_that_was_taken_is_booked_however_fast_and_wherever(
+    telegram: BotApi, world: World, dispatcher: Dispatcher, group: bool
+) -> None:
+    """Telegram cannot be asked about it: refused once, it would be lost."""
+    lin = telegram.person("Lin")
+    payment = {"currency": "CNY", "total_amount": 5000, "invoice_payload": "T-nobody"}
+    charges = {"telegram_payment_charge_id": f"charge {group}", "provider_payment_charge_id": "p"}
+    (lin.in_group(-77) if group else lin).sends(successful_payment=payment | charges)
+    world.limiter.most = 0
+    work_all(telegram, dispatcher)
+    world.limiter.most = 10_000
+    with world.services.database.read() as unit:
+        cases = unit.cases.listed(kind=CaseKind.TOPUP)
+    assert [one.subject for one in cases] == ["telegram:T-nobody"]

@@ -19,6 +19,7 @@ from core.services.outbox import OutboxService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.user import Channel, Identity
+from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
 from tests.core.services.wallet.conftest import yuan
 from tests.crash import Fuse, Fused, FusedDatabase, Killed, matrix
@@ -266,13 +267,24 @@ def without_sent(end: End) -> End:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_anywhere_the_end_is_the_same(scenario: str, database: SqlDatabase) -> None:
+def test_killed_anywhere_the_end_is_the_same(scenario: str, sqlite_url: str) -> None:
+    survive(scenario, sqlite_url)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("scenario", ["top-up", "refund", "refund that is refused"])
+def test_killed_anywhere_on_postgresql(scenario: str, postgres_url: str) -> None:
+    survive(scenario, postgres_url)
+
+
+def survive(scenario: str, url: str) -> None:
     prepare, act, finish, expected = SCENARIOS[scenario]
-    points = 0
+    database, points = SqlDatabase(open_engine(url)), 0
     for point, end in matrix(Play(database, prepare, act, finish)):
         # "On its way" is left out where a run that was killed heard at once that it had arrived.
-        points += bool(point)
         assert without_sent(end) == without_sent(expected), point
+        points += bool(point)
     assert points >= 4, "so few points are no matrix"
     with database.read() as unit:
         assert list(unit.ledger.breaches(SetClock().now())) == []
+    database.close()
