@@ -23,7 +23,7 @@ from adapters.ocpi.pricebook import PriceBook
 from adapters.ocpi.reported import Reported
 from adapters.ocpi.sealed import Unreadable
 from adapters.ocpi.versions import inward
-from adapters.text import utc
+from adapters.text import ID_CHARS, clean, utc
 from core.charging import ChargeRecord, CommandReply, Outcome, SessionUpdate
 from core.errors import SupplierUnavailable
 from core.ports import PartnerState
@@ -92,7 +92,7 @@ class OcpiSupplier:
             yield from read
         for location_id in self.holding.take_wanted():
             with suppress(SupplierUnavailable):  # asked for again when the next push names it
-                yield self.station(location_id)
+                yield self.location(location_id)
 
     def tariffs(self) -> dict[str, Tariff]:
         return self._made
@@ -112,8 +112,15 @@ class OcpiSupplier:
             for key, thing in self.holding.many(LOCATIONS, keys).items():
                 yield from status_reports(thing, key, asked_at)
 
-    def station(self, location_id: str) -> Station | Rejected:
-        """One location as the partner tells it now. Raises SupplierUnavailable."""
+    def station(self, external_id: str) -> Station | Rejected:
+        """A station that we hold, as the partner tells it now. Raises SupplierUnavailable."""
+        held = self.holding.many(LOCATIONS, [external_id]).get(external_id)
+        if held is None:
+            return Rejected(external_id, "removed", "it is not held")
+        return self.location(clean(held.get("id"), ID_CHARS))
+
+    def location(self, location_id: str) -> Station | Rejected:
+        """One location, by the partner's own id, as it is told now. Raises SupplierUnavailable."""
         known, client = self._open(LOCATIONS)
         asked_at = self.house.clock.now()
         address = below(known.connection.endpoint(LOCATIONS, "SENDER"), location_id)

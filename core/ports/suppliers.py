@@ -38,6 +38,15 @@ class ListsChanges(Protocol):
 
 
 @runtime_checkable
+class ListsOneStation(Protocol):
+    """A supplier that can be asked about one of its stations."""
+
+    def station(self, external_id: str) -> Station | Rejected:
+        """The station as it is now. Raises SupplierUnavailable."""
+        ...
+
+
+@runtime_checkable
 class CarriesTariffs(Protocol):
     """A source whose stations refer to tariffs that it brings along."""
 

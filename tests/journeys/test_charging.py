@@ -43,6 +43,12 @@ def test_a_normal_charge(trip: Trip) -> None:
     assert trip.said == ["charge_started", "charge_ended", "receipt"]
 
 
+def test_an_old_price_is_asked_for_before_the_yes(trip: Trip) -> None:
+    ref = trip.free_gun()
+    trip.clock.advance(hours=1)
+    assert trip.start(ref).quote.price_seen_at == trip.clock.now()
+
+
 def test_a_silent_start_that_runs(trip: Trip) -> None:
     before, ref = trip.free(), trip.free_gun()
     with trip.site.start_unanswered(ref):

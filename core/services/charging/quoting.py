@@ -21,6 +21,7 @@ from core.merging import gun_key
 from core.money import Money, minor_units
 from core.ports import MintsNumbers, StartsCharging, UnitOfWork
 from core.ranking import charge_minutes
+from core.services.charging.freshening import freshen
 from core.services.charging.means import Means
 from core.services.charging.metering import HOLD_LASTS_AT_LEAST
 from core.session import QUOTE_HOLDS_FOR, FrozenQuote
@@ -52,10 +53,21 @@ class Quoting:
         """The cheapest offer for this gun, or that of this station. Energy in kWh.
 
         Raises NotFound("no_such_gun"), UserError ("bad_energy", "cannot_start_here", "gun_out_of_order", "no_price",
-        "price_too_old": sync its price and ask again), Conflict("gun_busy").
+        "price_too_old": its supplier was asked for a newer one, and told none), Conflict("gun_busy").
         """
         if not (energy_kwh.is_finite() and LEAST_KWH <= energy_kwh <= MOST_KWH):
             raise UserError("bad_energy", least=LEAST_KWH, most=MOST_KWH)
+        try:
+            return self._quoted(user_id, ref, energy_kwh, station_id)
+        except UserError as refusal:
+            if refusal.code != "price_too_old":
+                raise
+        with self.means.database.read() as unit:
+            guns = self._guns(unit, ref, station_id)
+        freshen(self.means, guns)
+        return self._quoted(user_id, ref, energy_kwh, station_id)
+
+    def _quoted(self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, station_id: str) -> FrozenQuote:
         at = self.means.clock.now()
         with self.means.database.write() as unit:
             offer = self._best(self._guns(unit, ref, station_id), unit, energy_kwh, at)

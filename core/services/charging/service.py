@@ -62,8 +62,8 @@ class ChargingService:
         """What this gun costs for so many kWh, frozen for five minutes, and what would be held.
 
         Without a `station_id` the cheapest supplier that can start there. Raises NotFound("no_such_gun"), UserError
-        ("bad_energy", "cannot_start_here", "gun_out_of_order", "no_price", "price_too_old": its price has to be
-        synced first), Conflict("gun_busy").
+        ("bad_energy", "cannot_start_here", "gun_out_of_order", "no_price", "price_too_old": its supplier was asked
+        for a newer one and told none), Conflict("gun_busy").
         """
         return self._quoting.quote(user_id, ref, energy_kwh, station_id)
 

@@ -13,7 +13,7 @@ import pytest
 from core.errors import Conflict, NotFound, NotReady, TooMany, UserError
 from core.ledger import NotEnoughMoney
 from core.outbox import MessageClass, OutboxRow, OutboxState
-from core.ports import Halt
+from core.ports import Freeze, Halt
 from core.services.charging.quoting import hold_for
 from core.session import SessionState
 from core.station import ConnectorRef, ConnectorStatus
@@ -60,10 +60,21 @@ def test_what_cannot_be_quoted(garage: Garage) -> None:
         garage.charging.quote(garage.lin, garage.guns[0], Decimal(20), station_id="elsewhere")
     for kwh in ("0.9", "201", "NaN", "-5"):
         assert refused(garage, kwh=kwh).code == "bad_energy"
-    garage.clock.advance(minutes=15, seconds=1)
+
+
+def test_a_price_that_is_too_old_is_asked_for(garage: Garage) -> None:
+    garage.supplier.sets_price(garage.guns[0], flat_tariff("CNY", Decimal("1.80")))
+    garage.clock.advance(minutes=15)
+    assert garage.quote().price_per_kwh == Decimal("1.50")
+    garage.clock.advance(seconds=1)
+    with garage.supplier.silent():
+        assert refused(garage).code == "price_too_old"
+    with garage.database.write() as unit:
+        unit.freezes.freeze(Freeze("fake", "why", "kilowatch", garage.clock.now()))
     assert refused(garage).code == "price_too_old"
-    garage.sync()
-    assert garage.say_yes().state is S.HELD
+    with garage.database.write() as unit:
+        unit.freezes.thaw("fake", "Mei", garage.clock.now())
+    assert garage.quote().price_per_kwh == Decimal("1.80")
 
 
 @pytest.mark.parametrize(
