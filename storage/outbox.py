@@ -124,6 +124,9 @@ class SqlOutbox:
             told["next_at"] = next_at or at
         else:
             told["finished_at"] = at
+        if state is OutboxState.SENT:
+            # Where somebody charged, and what for: nobody needs it any more. The key stays, against saying it again.
+            told["body"] = "{}"
         if not counted:
             told["attempts"] = outbox.c.attempts - 1
         return self._change_ours(row_id, token, told)

@@ -150,7 +150,7 @@ class OutboxRepository(Protocol):
         sent_ref: str = "",
         error: str = "",
     ) -> bool:
-        """What came of it. False when the row is no longer ours: its lease ran out and another has it.
+        """What came of it; of what was sent the body is dropped. False when another has the row: the lease ran out.
 
         `doubtful`: this attempt may have arrived, whatever becomes of the row. Not `counted`: it was no failure.
         """

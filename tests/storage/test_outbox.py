@@ -79,7 +79,8 @@ def test_a_row_is_claimed_by_one_and_finished_by_the_same(database: SqlDatabase)
     assert not finish(database, row_id, OutboxState.SENT, token="t2")
     assert finish(database, row_id, OutboxState.SENT, sent_ref="77")
     assert not finish(database, row_id, OutboxState.DEAD)
-    assert (stored(database, row_id).state, stored(database, row_id).sent_ref) == (OutboxState.SENT, "77")
+    sent = stored(database, row_id)
+    assert (sent.state, sent.sent_ref, sent.body) == (OutboxState.SENT, "77", "{}")
     assert claim(database, row_id, NOON + minutes(60)) is None
 
 
