@@ -75,7 +75,8 @@ def show(bootstrap: Any, settings: Any, case_id: str, as_json: bool) -> None:
         if isinstance(value, list):
             click.echo(f"{name}:")
             for one in value:
-                click.echo("  " + "  ".join(f"{part}" for part in one.values() if part not in ("", None)))
+                parts = (f"{_NAMED.get(part, '')}{text}" for part, text in one.items() if text not in ("", None))
+                click.echo("  " + "  ".join(parts))
         elif isinstance(value, dict):
             click.echo(f"{name}: " + ", ".join(f"{part} {text}" for part, text in value.items() if text))
         elif value:
@@ -165,6 +166,9 @@ def _cut(line: str) -> str:
     return line if len(line) <= width() else line[: width() - 1] + "…"
 
 
+_NAMED = {"driver": "the driver pays ", "ours": "we bear "}
+
+
 def _money(amount: Any) -> str:
     return f"{amount.decimal} {amount.currency}" if amount is not None else ""
 
@@ -198,7 +202,7 @@ def _file_document(file: Any) -> dict[str, Any]:
             "number": session.start_seq,
             "station": quote.station_name,
             "gun": quote.gun_label,
-            "energy_kwh": str(session.energy_kwh or ""),
+            "energy_kwh": "" if session.energy_kwh is None else f"{session.energy_kwh:f}",
             "charged": _money(session.charged),
         }
         document["quote"] = {
@@ -242,8 +246,8 @@ def _record_document(record: Any, booking: Any) -> dict[str, Any]:
     return {
         "record": record.record_id,
         "ended": _at(record.ended_at),
-        "energy": f"{record.energy_kwh} kWh",
-        "total": f"{record.total_cost} {record.currency}",
+        "energy": f"{record.energy_kwh:f} kWh",
+        "total": f"{record.total_cost:f} {record.currency}",
         "state": booking.state.value if booking else "not booked",
         "driver": _money(booking.from_user) if booking else "",
         "ours": _money(booking.borne) if booking else "",
