@@ -35,7 +35,7 @@ async def link(message: Message, visit: Visit, command: CommandObject) -> None:
         await show_code(visit, message.from_user.full_name if message.from_user else "")
 
 
-@router.message(F.text.func(lambda text: code_in(text) is not None))
+@router.message(F.text.func(lambda text: code_in(text or "") is not None))
 async def typed_code(message: Message, visit: Visit) -> None:
     """The bare code, as WeChat shows it to be copied."""
     only_in_private(visit)
