@@ -11,6 +11,7 @@ from core.ports import Booking, BookingState
 from core.services.cases.desk import CaseError, Decision, Desk
 from core.session import MOVES, ChargingSession, Event, SessionEvent
 
+MOST_OPEN = 10_000
 # The most of one gift, in minor units: beyond that somebody pays it out another way, with other papers.
 GIFT_AT_MOST = {"CNY": 20_000, "HKD": 20_000, "JPY": 5_000, "KRW": 50_000, "": 5_000}
 
@@ -119,13 +120,19 @@ def _settle(desk: Desk) -> None:
     if session is None:
         return
     to = MOVES[Event.DECIDED].get(session.state)
-    if to is None:
+    if to is None or _others(desk, session):
         return
     settled = replace(session, state=to, changed_at=desk.at, next_look_at=None, looks=0)
     desk.unit.sessions.note(
         SessionEvent(session.id, desk.at, Event.DECIDED, session.state, to, f"case {desk.case.id}")
     )
     desk.unit.sessions.save(settled)
+
+
+def _others(desk: Desk, session: ChargingSession) -> bool:
+    """Whether something else about this session waits for a decision."""
+    waiting = desk.unit.cases.listed(limit=MOST_OPEN)
+    return any(one.session_id == session.id and one.id != desk.case.id for one in waiting)
 
 
 # --- records of no session ------------------------------------------------------------------------------------

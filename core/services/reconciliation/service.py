@@ -6,7 +6,7 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from core.money import Money
@@ -192,7 +192,9 @@ class ReconciliationService:
             )
             unit.reconciliations.save(kept)
             if alarming or not all(one.is_silence for one in found):
-                unit.cases.open(_case(run, aged, at))
+                new = _case(run, aged, at)
+                known = unit.cases.open(new)
+                unit.cases.save(replace(known, detail=new.detail))  # what differs today, in the case of yesterday
         _log(run, aged, alarming, at)
         return Report(kept, run.compared, dict(run.ours), dict(run.theirs), aged, run.whole, alarming)
 
@@ -200,7 +202,7 @@ class ReconciliationService:
 def _case(run: Comparison, aged: Sequence[tuple[Difference, datetime]], at: datetime) -> Case:
     words = "; ".join(f"{one.key} ({one.detail})" for one, _ in aged[:MOST_IN_A_CASE])
     more = f"; and {len(aged) - MOST_IN_A_CASE} more" if len(aged) > MOST_IN_A_CASE else ""
-    detail = f"{len(aged)} differences on {run.day}: {words}"[:1500] + more
+    detail = f"{len(aged)} {'differences' if len(aged) > 1 else 'difference'} on {run.day}: {words}"[:1500] + more
     return Case(f"D{secrets.token_hex(6)}", CaseKind.DIFFERENCE, run.scope, "", "", detail, at)
 
 

@@ -113,6 +113,15 @@ def test_a_record_for_a_failed_start_is_nobodys_until_somebody_decides(bench: Be
     assert bench.session().state is SessionState.SETTLED
 
 
+def test_a_session_is_in_review_until_everything_about_it_is_decided(bench: Bench, overrun: Case) -> None:
+    bench.clock.advance(minutes=10)
+    bench.record("SEQ1", "12", "OTHER")
+    bench.decide(bench.case(CaseKind.DISPUTE), Decision.REJECT)
+    assert bench.session().state is SessionState.REVIEW
+    bench.decide(overrun, Decision.ACCEPT)
+    assert bench.session().state is SessionState.SETTLED
+
+
 @pytest.fixture
 def second(bench: Bench) -> Case:
     """A settled charge of 30, and a second record of 12 for it."""

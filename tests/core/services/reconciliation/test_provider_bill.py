@@ -189,6 +189,37 @@ def test_what_is_ours_only_is_found_after_a_day(house: House) -> None:
     assert "3 differences" in case.detail
 
 
+def test_one_case_says_what_differs_today(house: House) -> None:
+    first, second = house.bench.top_up("50"), house.bench.top_up("30", 2)
+    house.provider.bills(BillKind.PAYMENT, first.id, yuan("49"))
+    house.run()
+    case = house.bench.case(CaseKind.DIFFERENCE)
+    assert first.id in case.detail
+    house.provider.lines.clear()
+    house.provider.bills(BillKind.PAYMENT, first.id, yuan("50"))
+    house.provider.bills(BillKind.PAYMENT, second.id, yuan("29"))
+    house.run()
+    same = house.bench.case(CaseKind.DIFFERENCE)
+    assert same.id == case.id
+    assert "1 difference on" in same.detail
+    assert second.id in same.detail
+
+
+def test_of_a_promise_the_provider_bills_what_it_took(house: House) -> None:
+    promise = house.bench.order("40", 1, TopupState.PAID)
+    with house.bench.database.write() as unit:
+        unit.ledger.post(topped_up("sandbox", "P1", "lin", yuan("40")), house.clock.now())
+        unit.payments.save_topup(replace(promise, quote_id="quote-1", detail="taken", refunded=1655))
+    house.provider.bills(BillKind.PAYMENT, promise.id, yuan("23.45"), transaction="capture-7")
+    assert house.found() == set()
+    house.provider.lines.clear()
+    house.provider.bills(BillKind.PAYMENT, promise.id, yuan("24.45"), transaction="capture-7")
+    assert house.found() == {f"payment_amount:{promise.id}"}
+    house.provider.lines.clear()
+    house.clock.advance(days=1)
+    assert house.found() == {f"payment_not_theirs:{promise.id}"}
+
+
 def test_a_silent_provider_is_said_and_forgets_nothing(house: House) -> None:
     topup = house.bench.top_up("50")
     house.provider.bills(BillKind.PAYMENT, topup.id, yuan("49"))
