@@ -204,8 +204,9 @@ class SqlOutbox:
         return gone + self.db.execute(update(outbox).where(*theirs).values(address="", body="{}")).rowcount
 
     def purge(self, before: datetime) -> int:
-        over = outbox.c.state.in_([OutboxState.SENT.value, OutboxState.EXPIRED.value])
-        return self.db.execute(delete(outbox).where(outbox.c.finished_at < before, over)).rowcount
+        # An order that was given up stays until one of us has decided: money may hang on it.
+        given_up = and_(outbox.c.state == OutboxState.DEAD.value, outbox.c.channel == "")
+        return self.db.execute(delete(outbox).where(outbox.c.finished_at < before, not_(given_up))).rowcount
 
 
 # --- conditions -----------------------------------------------------------------------------------------------

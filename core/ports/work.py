@@ -194,5 +194,5 @@ class OutboxRepository(Protocol):
         ...
 
     def purge(self, before: datetime) -> int:
-        """Forget sent and expired rows that are older."""
+        """Forget rows that ended before. An order that was given up stays until one of us has decided."""
         ...

@@ -30,7 +30,7 @@ from core.user import Channel, Identity
 
 DELIVER = "deliver"  # the job
 ENDED_BADLY = (OutboxState.DEAD, OutboxState.UNCERTAIN)
-SENT_KEPT_FOR = timedelta(days=35)  # longer than any session can still change, so that nothing is said again
+KEPT_FOR = timedelta(days=35)  # longer than any session can still change, so that nothing is said again
 SWEPT_AT_ONCE = 200
 SWEEP_LEASE_S = 5.0  # short: two at once do no harm, and a killed one must not hold up the others
 COMES_WITHIN = timedelta(seconds=3)  # after that long a ring was not heard, or the worker has its hands full
@@ -196,7 +196,7 @@ class OutboxService:
 
     def purge(self) -> int:
         with self.database.write() as unit:
-            return unit.outbox.purge(self.clock.now() - SENT_KEPT_FOR)
+            return unit.outbox.purge(self.clock.now() - KEPT_FOR)
 
 
 class Sweeper:

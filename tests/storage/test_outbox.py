@@ -292,18 +292,21 @@ def test_a_person_who_goes_leaves_orders_but_no_address(database: SqlDatabase) -
 
 
 def test_old_ones_that_are_over_are_forgotten(database: SqlDatabase) -> None:
-    sent, dead, new = add(database, message("a"), message("b"), message("c"))
+    rows = add(database, message("a"), message("b"), message("c"), command("d"), message("e"), message("f"))
+    sent, dead, doubt, order, new, waiting = rows
     for row_id, state, at in (
         (sent, OutboxState.SENT, NOON),
         (dead, OutboxState.DEAD, NOON),
+        (doubt, OutboxState.UNCERTAIN, NOON),
+        (order, OutboxState.DEAD, NOON),
         (new, OutboxState.SENT, NOON + minutes(10)),
     ):
         claim(database, row_id, at)
         finish(database, row_id, state, at)
     with database.write() as unit:
-        assert unit.outbox.purge(NOON + minutes(5)) == 1
+        assert unit.outbox.purge(NOON + minutes(5)) == 3
     with database.read() as unit:
-        assert [unit.outbox.get(one) is None for one in (sent, dead, new)] == [True, False, False]
+        assert [one for one in rows if unit.outbox.get(one) is not None] == [order, new, waiting]
 
 
 def test_what_takes_its_sender_down_every_time_is_given_up(database: SqlDatabase) -> None:

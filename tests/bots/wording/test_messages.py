@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,21 +98,34 @@ def test_a_code_or_a_parameter_that_is_not_there_is_an_error() -> None:
         said(wording("en"), "topup_paid", {}, time_zone="UTC", subject="s", repeat=False)
 
 
-def test_everything_the_core_tells_has_its_sentence() -> None:
-    told = {code for path in (ROOT / "core" / "services").rglob("*.py") for code in _codes(path)}
+def test_everything_the_core_tells_has_its_sentence_and_fills_its_gaps() -> None:
+    told = [one for path in (ROOT / "core" / "services").rglob("*.py") for one in _told(path)]
     assert told
-    assert sorted(told - set(MESSAGES)) == []
+    assert sorted({code for code, _ in told} - set(MESSAGES)) == []
+    assert [(code, missing) for code, given in told if (missing := _gaps(code) - given)] == []
 
 
-def _codes(path: Path) -> set[str]:
-    """The literal codes in calls of tell(unit, user, code, …) and say(session, code, …)."""
+def _gaps(code: str) -> set[str]:
+    message = MESSAGES[code]
+    texts = [message.title, *message.lines]
+    return {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _told(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """Codes that are written out, with the names of what they are given: in tell(unit, user, code, {…}),
+    say(session, code, …) of a charge and say(user, code, amount, …) of a case.
+    """
     place = {"tell": 2, "say": 1}
-    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
+        name = getattr(node.func, "id", "") or getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+        if not isinstance(node, ast.Call) or name not in place or len(node.args) <= place[name]:
             continue
-        name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
-        code = node.args[place[name]] if name in place and len(node.args) > place[name] else None
-        if isinstance(code, ast.Constant) and isinstance(code.value, str):
-            found.add(code.value)
-    return found
+        code, *more = node.args[place[name] :]
+        if not isinstance(code, ast.Constant) or not isinstance(code.value, str):
+            continue
+        given = {keyword.arg for keyword in node.keywords if keyword.arg} | {"reference"}
+        if name == "say":
+            given |= {"amount"} if more else {"station", "session_id"}
+        elif more and isinstance(more[0], ast.Dict):
+            given |= {str(key.value) for key in more[0].keys if isinstance(key, ast.Constant)}
+        yield code.value, given
