@@ -51,6 +51,7 @@ class Hand:
             (10, lambda: services.charging.follow_due(within_s=5)),
             (6, services.charging.book_unbooked),
             (4, self.look_at_payments),
+            (4, lambda: services.notices.work("sandbox")),
             (1, services.books.report),
         ]
 
