@@ -196,6 +196,12 @@ def test_a_code_from_wechat_asks_first(lin: Talk, world: World, way: str) -> Non
     assert (lin.toast, "Linked with WeChat" in shown.text) == ("", True)
 
 
+def test_what_is_no_text_is_no_code(lin: Talk) -> None:
+    lin.who.sends_location(22.5410, 114.0580)
+    lin._worked()
+    assert "No stations are known yet" in lin.who.messages[0].text
+
+
 def test_a_wrong_code_says_so(lin: Talk) -> None:
     assert "does not fit" in lin.says("kw-" + "a" * 26).text
     assert "does not fit" in lin.says("/link something").text
