@@ -555,6 +555,7 @@ def probes(settings: Settings) -> list[Probe]:
         Probe("database", lambda: _look_at_database(settings)),
         Probe("Redis", lambda: _look_at_redis(settings)),
         Probe("outbox", lambda: _look_at_outbox(outbox(settings))),
+        Probe("money", lambda: _look_at_money(settings)),
         Probe("QR decoder", _look_at_zbar),
         *(
             Probe(f"supplier {one.id}", partial(_look_at_supplier, one.kind, live[one.id]))
@@ -601,6 +602,18 @@ def _look_at_outbox(service: OutboxService) -> str:
         raise RuntimeError(f"{orders} orders were given up; look with `kilowatch outbox list`")
     rests = "".join(f"; {channel} rests until {until:%H:%M} UTC" for channel, until in service.pauses().items())
     return f"{rows('pending')} waiting, {rows('dead')} dead, {rows('uncertain')} may not have arrived{rests}"
+
+
+def _look_at_money(settings: Settings) -> str:
+    """Whether charges can be started, and what waits for a person. The invariants are `kilowatch books`."""
+    with open_database(settings).read() as unit:
+        halts, cases = unit.halts.all(), unit.cases.listed(limit=1000)
+    if halts:
+        raise RuntimeError(f"no charge can be started ({halts[0].who}): {halts[0].reason}")
+    if not cases:
+        return "nothing waits for a decision"
+    age = SystemClock().now() - cases[0].opened_at
+    return f"{len(cases)} cases wait for a decision, the oldest for {age.days} days; `kilowatch cases`"
 
 
 def _look_at_zbar() -> str:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import cli
 from core.payments import TopupState
-from core.ports import CaseKind
+from core.ports import CaseKind, Halt
 from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
 from tests.core.services.cases.bench import Bench
@@ -108,6 +108,18 @@ def test_reconcile_says_what_differs(bench: Bench) -> None:
     assert (difference["what"], difference["about"]) == ("statement", {"amount_minor": 1234, "currency": "CNY"})
     [case] = json.loads(kilowatch("cases", "--json").stdout)
     assert (case["kind"], case["subject"]) == ("difference", "supplier:sandbox")
+
+
+def test_the_doctor_says_what_waits_and_what_is_halted(bench: Bench) -> None:
+    def money() -> str:
+        return next(line for line in kilowatch("doctor").output.splitlines() if "money:" in line)
+
+    assert money() == "ok   money: nothing waits for a decision"
+    bench.opened(CaseKind.DISPUTE, "lotus:R1")
+    assert money().startswith("ok   money: 1 cases wait for a decision, the oldest for")
+    with bench.database.write() as unit:
+        unit.halts.set(Halt("books", "I1: 5 too many", "kilowatch", bench.clock.now()))
+    assert money() == "FAIL money: no charge can be started (kilowatch): I1: 5 too many"
 
 
 def test_reconcile_with_nobody(bench: Bench) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -11,8 +12,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bots.miniapp.answers import json_answer
-from core.ports import SupplierState
+from core.ports import Case, CaseKind, SupplierState
 from core.services import Services
+
+CASES_AT_MOST = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class Gauges(Collector):
             counts, said = self.services.inbox.counts(), self.services.outbox.counts()
             with self.services.database.read() as unit:
                 suppliers = unit.catalogue.suppliers()
+                halts, cases = unit.halts.all(), unit.cases.listed(limit=CASES_AT_MOST)
         except Exception:
             log.exception("no figures from the database")
             yield _gauge("kilowatch_database_up", "1 when the database answers", 0)
@@ -86,11 +90,25 @@ class Gauges(Collector):
         for labels, count in said.items():
             outbox.add_metric(labels, count)
         yield outbox
+        yield _gauge("kilowatch_starts_halted", "1 when no charge can be started", int(bool(halts)))
+        yield from _case_gauges(cases, now)
         yield from _supplier_gauges(suppliers, now.timestamp())
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Nothing, so that registering does not ask the database."""
         return []
+
+
+def _case_gauges(cases: Sequence[Case], now: datetime) -> Iterator[GaugeMetricFamily]:
+    """What waits for a person; of every kind, so that an alert can be written before the first one."""
+    waiting = GaugeMetricFamily("kilowatch_cases_open", "Cases that wait for a decision", labels=("kind",))
+    oldest = GaugeMetricFamily("kilowatch_case_oldest_seconds", "Age of the oldest open case", labels=("kind",))
+    for kind in CaseKind:
+        ages = [(now - one.opened_at).total_seconds() for one in cases if one.kind is kind]
+        waiting.add_metric((kind.value,), len(ages))
+        oldest.add_metric((kind.value,), max(ages, default=0.0))
+    yield waiting
+    yield oldest
 
 
 def _supplier_gauges(suppliers: list[SupplierState], now_s: float) -> Iterator[GaugeMetricFamily]:
