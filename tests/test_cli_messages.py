@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import bootstrap
 import cli
 from core.outbox import LEASE, MessageClass, NewRow, OutboxRow, OutboxState
 from core.services.inbox import MAX_ATTEMPTS
@@ -35,7 +36,7 @@ def kilowatch(*args: str) -> Result:
 def ended(database: SqlDatabase, key: str, klass: MessageClass, state: OutboxState, error: str) -> int:
     channel = "" if klass is MessageClass.COMMAND else "telegram"
     row = NewRow(
-        key, klass, "refund" if not channel else "say", "r1", channel=channel, address="31337", user_id="lin"
+        key, klass, "refund" if not channel else "say", "r1", channel=channel, address=f"31337{key}", user_id="lin"
     )
     with database.write() as unit:
         row_id = unit.outbox.add(row, AT)
@@ -108,3 +109,16 @@ def test_a_dead_message_of_the_inbox_can_be_worked_again(database: SqlDatabase) 
         (again,) = unit.inbox.claim("wechat", limit=1, lease_s=60, at=datetime.now(UTC))
     assert (again.body, again.attempts) == ("where is it", 1)
     assert kilowatch("inbox", "retry", str(message.id)).exit_code == 1
+
+
+def test_the_doctor_minds_dead_orders_and_not_people_who_left(database: SqlDatabase) -> None:
+    (look,) = [probe.look for probe in bootstrap.probes(bootstrap.settings_from_env()) if probe.name == "outbox"]
+    assert look() == "0 waiting, 0 dead, 0 may not have arrived"
+    ended(database, "a", MessageClass.MONEY, OutboxState.DEAD, "blocked")
+    ended(database, "b", MessageClass.ALERT, OutboxState.UNCERTAIN, "ReadTimeout")
+    with database.write() as unit:
+        unit.outbox.pause("wechat", datetime(2099, 1, 1, 16, 0, tzinfo=UTC))
+    assert look() == "0 waiting, 1 dead, 1 may not have arrived; wechat rests until 16:00 UTC"
+    ended(database, "c", MessageClass.COMMAND, OutboxState.DEAD, "boom")
+    with pytest.raises(RuntimeError, match="1 orders were given up"):
+        look()
