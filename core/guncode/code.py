@@ -28,6 +28,7 @@ class Oddity(StrEnum):
     PAYMENT_PAGE = "payment_page"
     ACTIVE_CONTENT = "active_content"  # javascript:, data: and the like
     USERINFO = "userinfo"  # https://operator.example@elsewhere.example/
+    BACKSLASH = "backslash"  # a slash to a browser, a part of the name to other readers
     PUNYCODE = "punycode"
     MIXED_SCRIPTS = "mixed_scripts"
     IP_ADDRESS = "ip_address"

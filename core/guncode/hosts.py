@@ -100,7 +100,7 @@ class OfficialHosts:
     def _brand_in(self, shown: str) -> str:
         own = _bare(_domain(shown).partition(".")[0])
         labels = {_bare(label) for label in shown.split(".")}
-        words = labels | {_bare(word) for label in shown.split(".") for word in label.split("-")}
+        words = {run for label in shown.split(".") for run in _runs(label)}
         for brand, host in self._brands.items():
             inside = len(brand) >= _LEAST_BRAND and brand not in _ORDINARY and any(brand in label for label in labels)
             if brand in words or inside or _nearly(own, brand):
@@ -114,6 +114,8 @@ def oddities_of(address: Address, official: OfficialHosts) -> tuple[list[Oddity]
     host = address.host_normal
     if address.userinfo:
         odd.append(Oddity.USERINFO)
+    if "\\" in address.tail:
+        odd.append(Oddity.BACKSLASH)
     if _is_ip(host):
         odd.append(Oddity.IP_ADDRESS)
     if any(label.startswith("xn--") for label in address.host.lower().split(".")):
@@ -170,6 +172,14 @@ def _domain(host: str) -> str:
     labels = host.split(".")
     deep = len(labels) > 2 and labels[-2] in _SECOND_LEVELS and len(labels[-1]) == 2
     return ".".join(labels[-3:] if deep else labels[-2:])
+
+
+def _runs(label: str) -> Iterable[str]:
+    """The label's words, and words beside each other as one: on-charge-pay has "oncharge" in it."""
+    words = label.split("-")[:8]
+    for start in range(len(words)):
+        for end in range(start + 1, len(words) + 1):
+            yield _bare("".join(words[start:end]))
 
 
 @lru_cache(maxsize=4096)

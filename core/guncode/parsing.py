@@ -192,7 +192,7 @@ def _of_text(bare: str, hidden: Iterable[Oddity]) -> GunCode:
     if _NUMBER.fullmatch(bare):
         return _code(bare, "number", _number(bare), hidden)
     if inside := evse_in(bare):
-        return _code(bare, "evse", evse_ids(inside[0], Names.GUN), hidden)
+        return _code(bare, "evse", evse_ids(inside[0], Names.GUN, guess=True), hidden)
     if _SPACED_NUMBER.fullmatch(bare) and sum(map(str.isdecimal, bare)) >= 4:
         # Typed in groups, as it is printed.
         return replace(parse("".join(bare.split())), text=bare, oddities=tuple(hidden))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{0,30}):")
-# Printed without a scheme: a host with a dot and letters at its end, then a path.
-_SCHEMELESS = re.compile(r"(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?:/|\?)")
+# Printed without a scheme: what stands before the first slash has a dot and no blank. Strange letters and an @ are
+# let through, so that they are seen for what they are.
+_SCHEMELESS = re.compile(r"[^\s/\\?#]{1,253}\.[^\s/\\?#.]{2,40}[/\\?]")
 _PARAM = re.compile(r"(?:^|[?&#;])([^=&#;?]{1,40})=([^&#;]*)")
 HOST_CHARS = 253
 

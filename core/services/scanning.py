@@ -47,6 +47,7 @@ SENTENCES: Mapping[str, str] = {
     Oddity.SHORTENER: "code_short_link",
     Oddity.ACTIVE_CONTENT: "code_script",
     Oddity.USERINFO: _DISGUISED,
+    Oddity.BACKSLASH: _DISGUISED,
     Oddity.PUNYCODE: _DISGUISED,
     Oddity.MIXED_SCRIPTS: _DISGUISED,
     Oddity.IP_ADDRESS: _DISGUISED,
