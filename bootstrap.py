@@ -118,7 +118,6 @@ class Settings:
     wechat_miniprogram_app_id: str
     wechat_miniprogram_secret: str = field(repr=False)
     payments: PaymentSettings = field(repr=False)
-    real_money: bool  # a payment provider is set up that moves real money
     ocm_api_key: str = field(repr=False)
     geocoder_url: str
     map_tiles_url: str
@@ -214,10 +213,6 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         wechat_miniprogram_app_id=miniprogram["WECHAT_MINIPROGRAM_APP_ID"],
         wechat_miniprogram_secret=miniprogram["WECHAT_MINIPROGRAM_SECRET"],
         payments=read_payments(env, problems),
-        real_money=any(
-            value and (name.startswith("WECHATPAY_") or name == "TELEGRAM_PAYMENT_TOKEN")
-            for name, value in env.items()
-        ),
         ocm_api_key=env.get("OCM_API_KEY", ""),
         geocoder_url=env.get("GEOCODER_URL", "").rstrip("/"),
         map_tiles_url=env.get("MAP_TILES_URL", ""),
@@ -375,7 +370,7 @@ def login_doors(settings: Settings) -> Doors:
         telegram=TelegramInitData(token) if token else None,
         miniprogram=MiniProgramCodes(program, settings.wechat_miniprogram_secret, base) if program else None,
         page=PageCodes(official, secret, base) if official and secret else None,
-        local=not (token or official or program or settings.real_money),
+        local=settings.payments.sandbox and not (token or official or program),
     )
 
 

@@ -192,3 +192,35 @@ def test_the_sandbox_may_push(tmp_path: Path) -> None:
     settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(tmp_path)})
     services = bootstrap.build_services(settings)
     assert [one.name for one in bootstrap.supplier_callbacks(settings, services)] == ["cec"]
+
+
+@pytest.mark.parametrize(
+    ("env", "ways"),
+    [
+        ({}, {"local"}),
+        ({"TELEGRAM_BOT_TOKEN": "1:a"}, {"telegram"}),
+        ({"WECHAT_MINIPROGRAM_APP_ID": "wx2", "WECHAT_MINIPROGRAM_SECRET": "canary"}, {"miniprogram"}),
+        ({"WECHATPAY_MCHID": "1900000001"}, set()),
+    ],
+)
+def test_who_may_log_in(tmp_path: Path, env: dict[str, str], ways: set[str]) -> None:
+    """By a mere name only where there is neither a platform nor real money."""
+    try:
+        settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(tmp_path)} | env)
+    except ConfigurationError:
+        assert "WECHATPAY_MCHID" in env  # half a payment provider does not start at all
+        return
+    doors = bootstrap.login_doors(settings)
+    assert {name for name in ("telegram", "miniprogram", "page", "local") if getattr(doors, name)} == ways
+
+
+def test_the_pages_login_needs_the_official_accounts_secret(tmp_path: Path) -> None:
+    wechat = {"WECHAT_APP_ID": "wx1", "WECHAT_TOKEN": "token", "WECHAT_AES_KEY": "a" * 43}
+    for secret, offered in (("", False), ("canary", True)):
+        env = {"KILOWATCH_HOME": str(tmp_path), "WECHAT_APP_SECRET": secret} | wechat
+        doors = bootstrap.login_doors(bootstrap.settings_from_env(env))
+        assert (doors.page is not None, doors.local) == (offered, False)
+
+
+def test_half_a_miniprogram_is_said() -> None:
+    assert any("WECHAT_MINIPROGRAM_SECRET" in one for one in problems({"WECHAT_MINIPROGRAM_APP_ID": "wx2"}))
