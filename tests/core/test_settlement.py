@@ -80,6 +80,12 @@ def test_an_adjustment_adds_up(
     assert change.from_user <= available
 
 
+def test_without_periods_there_is_one() -> None:
+    assert settle(3800, 101, 99).doubt == "above_price"
+    assert adjust(3800, 0, 0, 9000, 101, 99) == Adjustment(99, 2, "above_price")
+    assert adjust(3800, 0, 0, 9000, 3800) == Adjustment(3800, 0)
+
+
 def test_what_is_tolerated() -> None:
     assert [tolerated(0, 0), tolerated(0, 3), tolerated(1000, 2), tolerated(400, 1), tolerated(399, 1)] == [
         1,

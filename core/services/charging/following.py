@@ -10,12 +10,13 @@ from typing import Any
 
 from core.charging import ChargingState, SessionUpdate
 from core.errors import SupplierUnavailable
-from core.ledger import NotEnoughMoney, held_for
+from core.ledger import Cause, NotEnoughMoney, held_for
 from core.money import Money
+from core.ports import CaseKind
 from core.services.charging.means import Means, Transaction, working
 from core.services.charging.metering import runs_out
-from core.services.charging.settling import Settling
-from core.services.charging.stopping import BY_LIMIT, ask_to_stop, stop_as_a_precaution
+from core.services.charging.settling import INVALID, Settling
+from core.services.charging.stopping import BY_LIMIT, BY_US, ask_to_stop, stop_as_a_precaution
 from core.session import (
     ASKED_TWICE_APART,
     LIVE,
@@ -94,17 +95,13 @@ class Following:
         """One word of the supplier. The newest counts, filled up with what was said before; an end is final."""
         work.unit.records.save_session(session.supplier_id, update, work.at)
         told = work.unit.records.session(session.supplier_id, session.start_seq) or update
-        if session.state is SessionState.START_FAILED:
-            if told.state in _ALIVE or (told.energy_kwh or 0) > 0:
-                # It was refused, or unknown twice, and charges all the same: at our cost, so it is ended.
-                work.move(session, Event.CHARGES, "after the start had failed")
-                stop_as_a_precaution(work, session)
-            return session
+        if session.state is SessionState.START_FAILED and (told.state in _ALIVE or (told.energy_kwh or 0) > 0):
+            return _came_to_life(work, session)
         if session.state not in LIVE:
             return session
         session = _metered(work, session, told)
         if told.state is ChargingState.INVALID:
-            return _never_became_one(work, session)
+            return _invalid(work, session)
         if told.state is ChargingState.ENDED:
             return _ended(work, session, told)
         if session.state in _STARTING and (told.state in _ALIVE or (told.energy_kwh or 0) > 0):
@@ -201,6 +198,28 @@ def _can_end(session: ChargingSession) -> bool:
     return session.state is not SessionState.AWAIT_RECORD
 
 
+def _invalid(work: Transaction, session: ChargingSession) -> ChargingSession:
+    """The supplier will not bill it. One that was seen to charge waits for a record all the same; then it is free."""
+    if session.state in _STARTING:
+        return _never_became_one(work, session)
+    if not _can_end(session):
+        return session
+    return work.move(session, Event.ENDED, INVALID, ended_at=work.at, power_kw=None, failure=INVALID) or session
+
+
+def _came_to_life(work: Transaction, session: ChargingSession) -> ChargingSession:
+    """It was refused, or unknown twice, and charges all the same: at our cost, so it is ended. Noted once."""
+    if session.stop_reason:
+        return session
+    work.move(session, Event.CHARGES, "after the start had failed")
+    noted = replace(session, stop_reason=BY_US, stop_wanted_at=work.at)
+    work.unit.sessions.save(noted)
+    # The stop that was sent when nobody knew of it found nothing to stop.
+    stop_as_a_precaution(work, noted, "alive")
+    work.open_case(CaseKind.REVIEW, session.id, "it charges, after the start had failed", session)
+    return noted
+
+
 def _never_became_one(work: Transaction, session: ChargingSession) -> ChargingSession:
     """Positive evidence that nothing will be billed."""
     if session.state is SessionState.STARTING:
@@ -245,7 +264,8 @@ def _grown(work: Transaction, session: ChargingSession, amount: Money) -> Money 
     if by <= 0:
         return None
     more = Money(by, session.currency)
-    number = amount.amount_minor  # the hold only grows: what it was names the extension
+    booked = work.unit.ledger.transfers_of(session.id)
+    number = sum(one.transfer.cause is Cause.HOLD for one in booked)
     try:
         work.unit.ledger.post(held_for(session.id, session.user_id, more, number), work.at)
     except NotEnoughMoney:

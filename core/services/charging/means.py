@@ -133,8 +133,10 @@ class Transaction:
         )
         if session.payment == WALLET:
             return
-        if released.amount_minor:
-            self.unit.ledger.post(voided(session.id, session.user_id, session.payment, released), self.at)
+        # The hold may have grown beyond the promise, out of the wallet: that part stays there.
+        promised = min(released, session.quote.hold)
+        if promised.amount_minor:
+            self.unit.ledger.post(voided(session.id, session.user_id, session.payment, promised), self.at)
         row = NewRow(
             dedupe_key=f"command:{session.id}:complete_authorisation",
             klass=MessageClass.COMMAND,

@@ -20,6 +20,7 @@ from core.session import LIVE, MOVES, ChargingSession, Event, SessionState
 from core.settlement import Adjustment, adjust, fair, settle
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
+INVALID = "invalid"  # ChargingSession.failure of one that the supplier has said it will not bill
 _NO_CURRENCY = "XXX"  # ISO 4217: of what has none
 
 
@@ -144,7 +145,7 @@ class Settling:
         hold = work.unit.ledger.hold(session.id)
         assert hold is not None
         owed = 0
-        if event is Event.NO_RECORD:
+        if event is Event.NO_RECORD and session.failure != INVALID:
             theirs, ours = last_known_cost(session, work.at)
             owed, _ = fair(theirs, ours, 1)
         captured = min(owed, hold.amount.amount_minor)

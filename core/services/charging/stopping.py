@@ -11,7 +11,7 @@ from core.outbox import Fate, OutboxRow, Result
 from core.services.charging.means import Means, Transaction, working
 from core.session import STOP_TRIES, ChargingSession, Event, SessionState
 
-BY_DRIVER, BY_LIMIT = "user", "limit"
+BY_DRIVER, BY_LIMIT, BY_US = "user", "limit", "precaution"
 PRECAUTION = "precaution"  # of the outbox row's occasion: the session's state is not touched
 _TRY_AGAIN_AFTER = timedelta(seconds=10)
 _STOPPABLE = frozenset({SessionState.CHARGING, SessionState.STOP_UNKNOWN})
@@ -96,6 +96,6 @@ def ask_to_stop(work: Transaction, session: ChargingSession, reason: str) -> Cha
     return asked
 
 
-def stop_as_a_precaution(work: Transaction, session: ChargingSession) -> None:
-    """Once for each session."""
-    work.command(session, "stop", PRECAUTION)
+def stop_as_a_precaution(work: Transaction, session: ChargingSession, why: str = "") -> None:
+    """Once for each session and reason."""
+    work.command(session, "stop", f"{why}:{PRECAUTION}" if why else PRECAUTION)

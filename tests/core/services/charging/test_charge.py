@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from core.charging import ChargingState
 from core.session import LIVE, Event, SessionState
 from tests.core.services.charging.garage import Garage, yuan
 
@@ -212,22 +215,47 @@ def test_a_supplier_nobody_hears_of_for_long(garage: Garage) -> None:
 
 
 def test_a_failed_start_that_comes_to_life_is_stopped_and_never_charged(garage: Garage) -> None:
-    garage.supplier.forgets_sessions = True
-    garage.supplier.loses_answers = True
-    garage.supplier.refuses_stops = True
+    garage.supplier.forgets_sessions = garage.supplier.loses_answers = garage.supplier.refuses_stops = True
     session = garage.start()
     garage.pass_time(minutes=2)
     assert garage.session(session.id).state is S.START_FAILED
     garage.supplier.refuses_stops = garage.supplier.loses_answers = False
-    garage.pushes_state(session)
-    garage.supplier.stop(session.ref, start_seq=session.start_seq)
-    garage.clock.advance(minutes=1)
+    for _ in range(3):
+        garage.clock.advance(seconds=50)
+        garage.pushes_state(session)
+    assert [one.event for one in garage.diary(session)].count(Event.CHARGES) == 1
+    garage.work_outbox()
+    charge = garage.supplier.charges[session.start_seq]
+    assert charge.stopped_at == garage.clock.now()
     booking = garage.pushes_record(session)
     assert booking is not None
     assert yuan(0) < booking.total
     assert garage.session(session.id).state is S.REVIEW
     assert garage.free() == yuan(100)
-    assert len(garage.cases()) == 1
+    assert [one.split(":")[0] for one in garage.cases()] == ["review", "dispute"]
+
+
+def test_a_charge_that_is_declared_invalid_is_free_when_no_record_comes(garage: Garage) -> None:
+    session = garage.start()
+    garage.pass_time(minutes=5)
+    live = garage.supplier.live(garage.supplier.charges[session.start_seq])
+    for _ in range(3):
+        garage.clock.advance(seconds=20)
+        invalid = replace(live, state=ChargingState.INVALID, at=garage.clock.now())
+        garage.charging.apply("fake", invalid)
+    assert garage.session(session.id).state is S.AWAIT_RECORD
+    assert [one.event for one in garage.diary(session)].count(Event.ENDED) == 1
+    with garage.supplier.silent():
+        garage.clock.advance(hours=49)
+        garage.run_jobs()
+    assert (garage.session(session.id).state, garage.free()) == (S.PROVISIONAL, yuan(100))
+
+
+def test_a_start_that_is_declared_invalid_has_failed(garage: Garage) -> None:
+    session = garage.start()
+    live = garage.supplier.live(garage.supplier.charges[session.start_seq])
+    garage.charging.apply("fake", replace(live, state=ChargingState.INVALID))
+    assert (garage.session(session.id).state, garage.free()) == (S.START_FAILED, yuan(100))
 
 
 def test_looking_alone_writes_nothing_into_the_diary(garage: Garage) -> None:

@@ -147,19 +147,19 @@ def test_a_record_for_a_start_that_failed_is_not_paid_by_the_driver(garage: Gara
 def test_a_record_of_nothing_for_a_start_that_failed_is_in_order(garage: Garage) -> None:
     garage.supplier.refuses_starts = "other"
     session = garage.start()
-    nothing = replace(ended_record(garage, session), total_cost=Decimal(0), energy_kwh=Decimal(0))
+    nothing = ended_record(garage, session, total="0")
     assert garage.charging.book_record("fake", nothing).state is B.APPLIED
     assert garage.session(session.id).state is S.START_FAILED
     assert garage.cases() == []
 
 
-def ended_record(garage: Garage, session: ChargingSession) -> Any:
+def ended_record(garage: Garage, session: ChargingSession, total: str = "6") -> Any:
     """A record for this session out of nowhere."""
     from core.charging import ChargeRecord
 
     at = garage.clock.now()
     record = ChargeRecord(
-        "R9", session.start_seq, session.ref, at, at + timedelta(minutes=4), Decimal(4), Decimal(6), "CNY"
+        "R9", session.start_seq, session.ref, at, at + timedelta(minutes=4), Decimal(4), Decimal(total), "CNY"
     )
     garage.desk.record("fake", record)
     garage.clock.advance(minutes=5)
