@@ -56,6 +56,9 @@ class RefundState(StrEnum):
     BY_HAND = "by_hand"  # this way of payment has no interface for refunds: one of us does it
 
 
+# `Topup.detail` of a promise that is booked: the provider is to take what `refunded` leaves of it; it has taken that.
+TO_TAKE, TAKEN = "to take", "taken"
+
 OPEN_REFUNDS = frozenset({RefundState.ASKED, RefundState.SENT, RefundState.BY_HAND})
 # What the providers promise for balance and cards; the driver is told the date.
 REFUND_DUE_WITHIN = timedelta(days=5)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from core.money import Money
-from core.payments import Refund, RefundState, Topup, TopupState
+from core.payments import TAKEN, Refund, RefundState, Topup, TopupState
 from storage.bulk import insert, rows_by
 from storage.tables import refunds, topups
 
@@ -57,7 +57,7 @@ class SqlPayments:
 
     def refundable(self, user_ids: Sequence[str]) -> list[Topup]:
         statement = select(topups).where(
-            topups.c.state == TopupState.PAID.value, topups.c.refunded < topups.c.amount, topups.c.quote_id == ""
+            topups.c.state == TopupState.PAID.value, topups.c.refunded < topups.c.amount, _OURS
         )
         rows = rows_by(self.db, self._locked(statement.order_by(topups.c.id)), topups.c.user_id, user_ids)
         found = [_topup(row) for row in rows]
@@ -127,6 +127,9 @@ class SqlPayments:
         statement = select(table).where(table.c.channel == channel, when >= since, when < until)
         return self.db.execute(statement.order_by(when, table.c.id)).mappings()
 
+
+# The provider has given it to us: a payment, or a promise of which it has taken the cost.
+_OURS = or_(topups.c.quote_id == "", topups.c.detail == TAKEN)
 
 # What an order was for is never changed: a provider may have it already.
 _FIXED = frozenset(

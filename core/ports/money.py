@@ -254,8 +254,10 @@ class PaymentRepository(Protocol):
         ...
 
     def refundable(self, user_ids: Sequence[str]) -> list[Topup]:
-        """Paid ones of which something is left, newest first; pre-authorisations are none. In a writing unit nobody
-        else changes them until the end."""
+        """Paid ones of which something is left, newest first; pre-authorisations only once they were taken.
+
+        In a writing unit nobody else changes them until the end.
+        """
         ...
 
     def topups_due(self, at: datetime, limit: int) -> list[str]:
@@ -435,8 +437,8 @@ class ReconciliationRepository(Protocol):
         """Forget the differences of a scope that are no longer there."""
         ...
 
-    def purge(self, before: datetime) -> int:
-        """Forget older comparisons. Returns how many."""
+    def purge(self, before: datetime, *, scopes: str = "") -> int:
+        """Forget older comparisons, of scopes that begin so. Returns how many."""
         ...
 
 

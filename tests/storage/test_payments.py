@@ -127,12 +127,13 @@ def test_refundable_are_paid_ones_with_something_left_newest_first(database: Sql
             paid("T2", 3, refunded=4999),
             paid("T3", 2, refunded=5000),
             topup("T4"),
-            paid("T5", 5, quote_id="pre-authorised"),
+            paid("T5", 5, quote_id="promised"),
+            paid("T8", 4, quote_id="promised and taken", detail="taken"),
             paid("T6", 2, user_id=WEI),
             paid("T7", 9, user_id="chen"),
         ):
             unit.payments.add_topup(one)
-        assert [one.id for one in unit.payments.refundable([LIN, WEI])] == ["T2", "T6", "T1"]
+        assert [one.id for one in unit.payments.refundable([LIN, WEI])] == ["T8", "T2", "T6", "T1"]
         assert unit.payments.refundable([]) == []
 
 

@@ -71,8 +71,9 @@ class ProviderHouse:
                 if (before["order_id"], before["amount_minor"]) != (wish["order_id"], wish["amount_minor"]):
                     raise Refused(409, "this number was used for another refund")
                 return before
-            left = order["paid_minor"] - self.books.refunded(order["order_id"])
-            possible = order["state"] == "paid" and wish["currency"] == order["paid_currency"]
+            taken = {"paid": order["paid_minor"], "completed": order["taken_minor"]}.get(order["state"], 0)
+            left = taken - self.books.refunded(order["order_id"])
+            possible = wish["currency"] == order["paid_currency"]
             good = possible and 0 < wish["amount_minor"] <= left
             refused = not good or self.faults.has(PaymentFault.REFUND_REFUSED)
             state = "refused" if refused else "processing"

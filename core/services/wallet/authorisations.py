@@ -16,6 +16,8 @@ from core.money import Money
 from core.outbox import Fate, OutboxRow, Result
 from core.payments import (
     SILENT_PROVIDER_ASKED_AGAIN_AFTER,
+    TAKEN,
+    TO_TAKE,
     AuthorisationReport,
     AuthorisationState,
     PaymentRequest,
@@ -28,9 +30,6 @@ from core.services.wallet.till import KeyUsed, Till, asked_in_vain, free_money, 
 from core.services.wallet.topups import PAYABLE, new_order, refuse_unpayable
 from core.session import QUOTE_HOLDS_FOR, ChargingSession
 
-# `Topup.detail` of a promise that is booked: nothing yet, the provider is to take, it has taken. `refunded` is what
-# it does not take.
-TO_TAKE, TAKEN = "to take", "taken"
 # By then the charge has begun, or never will: its quote has ended.
 BEGINS_WITHIN = QUOTE_HOLDS_FOR * 2
 ENDED_LOOKED_FOR_EVERY = timedelta(minutes=10)

@@ -154,7 +154,7 @@ class _Reasons:
             "session_id": session_id,
             "station_name": quoted.station_name,
             "operator_name": quoted.operator_name,
-            "gun_label": quoted.gun_label,
+            "gun_label": quoted.gun_label or quoted.ref.connector_id,
             "tariff_id": quoted.tariff_id,
             "price_per_kwh": quoted.price_per_kwh,
         }

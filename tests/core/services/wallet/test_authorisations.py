@@ -86,8 +86,7 @@ def test_promised_held_and_taken_at_cost(house: House, drive: Drive, cost: int) 
     assert drive.psp() == Money(-cost, "CNY")
     taken = house.topup(order.id)
     assert (taken.refunded, taken.detail, taken.next_look_at) == (4000 - cost, "taken", None)
-    # Nothing of it can be refunded as if it were stored money, and nothing is done twice.
-    assert house.wallet.refundable(house.lin) == []
+    assert house.wallet.refundable(house.lin) == []  # it was spent
     house.wallet.look_at_topup(order.id)
     assert house.sandbox.asked.count("complete") == 1
 
