@@ -46,5 +46,6 @@ class SqlReconciliations:
             gone = differences.c.difference.in_(listed(self.db, some))
             self.db.execute(delete(differences).where(differences.c.scope == scope, gone))
 
-    def purge(self, before: datetime) -> int:
-        return self.db.execute(delete(reconciliations).where(_OF.at < before)).rowcount
+    def purge(self, before: datetime, *, scopes: str = "") -> int:
+        old = delete(reconciliations).where(_OF.at < before, _OF.scope.startswith(scopes, autoescape=True))
+        return self.db.execute(old).rowcount

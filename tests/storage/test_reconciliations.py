@@ -36,6 +36,10 @@ def test_old_ones_are_forgotten(database: SqlDatabase) -> None:
             unit.reconciliations.save(run(number))
         assert unit.reconciliations.purge(NOON + minutes(3)) == 2
         assert unit.reconciliations.latest() == [run(3)]
+        for number in (4, 5):
+            unit.reconciliations.save(run(number, "check:lotus" if number == 4 else "psp:sandbox"))
+        assert unit.reconciliations.purge(NOON + minutes(9), scopes="check:") == 1
+        assert unit.reconciliations.latest() == [run(5, "psp:sandbox"), run(3)]
 
 
 def test_a_difference_keeps_the_moment_it_was_met_first_until_it_is_gone(database: SqlDatabase) -> None:

@@ -93,6 +93,8 @@ class ReconciliationService:
         finally:
             with self.database.write() as unit:
                 unit.reconciliations.purge(at - KEPT_FOR)
+                # A list may name twenty thousand orders.
+                unit.reconciliations.purge(at - charges.LOOKS_BACK_AT_MOST, scopes=charges.check_scope(""))
                 unit.ticks.release("reconcile", at)
         return reports
 
