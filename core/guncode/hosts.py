@@ -129,11 +129,10 @@ def oddities_of(address: Address, official: OfficialHosts) -> tuple[list[Oddity]
     # What is written in other letters is not the official host, even where it leads there.
     known = host in official.hosts and address.host.isascii()
     imitated = host if host in official.hosts and not known else official.imitated(host)
+    pretended = normal_host(address.userinfo.split(":")[0].rstrip("@"))
+    imitated = pretended if pretended in official.hosts else imitated
     if imitated:
         odd.append(Oddity.LOOKALIKE_HOST)
-    pretended = normal_host(address.userinfo.split(":")[0].rstrip("@"))
-    if pretended in official.hosts:
-        imitated = pretended
     if known and address.odd_port:
         odd.append(Oddity.ODD_PORT)
     if not known and not odd:

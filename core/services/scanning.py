@@ -68,20 +68,31 @@ _MILDEST = (Verdict.PASS, Verdict.ASK_STATION, Verdict.ASK_LAST_FOUR, Verdict.RE
 class Resolved:
     """What a text led to: one gun, or several to choose from, or none.
 
-    `elsewhere` are guns of this very number that belong to another operator than the code says.
+    `found` are all descriptions of them by all suppliers; `elsewhere` are guns of this very number that belong to
+    another operator than the code says.
     """
 
     code: GunCode
-    guns: tuple[FoundGun, ...] = ()  # the one gun, as each supplier tells it
-    choices: tuple[FoundGun, ...] = ()  # one description of each
+    found: tuple[FoundGun, ...] = ()
     elsewhere: tuple[FoundGun, ...] = ()
+
+    @property
+    def guns(self) -> tuple[FoundGun, ...]:
+        """The one gun, as each supplier tells it; empty where there are several to choose from."""
+        return () if len(_one_each(self.found)) > 1 else self.found
+
+    @property
+    def choices(self) -> tuple[FoundGun, ...]:
+        """One description of each of several guns; empty where there is one."""
+        each = _one_each(self.found)
+        return each[:MOST_CHOICES] if len(each) > 1 else ()
 
     def choose(self, ref: ConnectorRef, station_id: str = "") -> Resolved:
         """The same with the driver's choice made. Raises NotFound("no_such_gun") for what was not offered."""
-        chosen = tuple(one for one in self.choices if one.connector.ref == ref and station_id in {"", one.station.id})
+        chosen = tuple(one for one in self.found if one.connector.ref == ref and station_id in {"", one.station.id})
         if not chosen:
             raise NotFound("no_such_gun")
-        return replace(self, guns=chosen, choices=())
+        return replace(self, found=chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +133,19 @@ class ScanningService:
             elsewhere = [] if found else self._same_number(unit, code)
         if not found and near is not None:
             code, found = self._beside(code, near)
-        choices = _one_each(found)
-        if len(choices) > 1:
-            return Resolved(code, choices=choices[:MOST_CHOICES])
-        return Resolved(code, tuple(found), elsewhere=tuple(elsewhere))
+        return Resolved(code, tuple(found), tuple(elsewhere))
 
     def decide(self, resolved: Resolved, position: DriverPosition | None, last: LastScan | None = None) -> Decision:
         """May this lead to a charge? Of several suppliers the one with least against it."""
         at, code = self.clock.now(), resolved.code
         # A gun of that number at another operator is still no gun of this code, and the shield says so.
-        told = resolved.guns or resolved.choices or resolved.elsewhere[:1] or (None,)
+        choices = resolved.choices
+        told = choices or resolved.guns or resolved.elsewhere[:1] or (None,)
         rulings = [(judge(code, one, position, at, last=last), one) for one in told]
         rulings.sort(key=lambda pair: _MILDEST.index(pair[0].verdict))
         left = tuple(one for ruling, one in rulings if one and ruling.verdict is not Verdict.REFUSE)
         ruling, gun = rulings[0]
-        if resolved.choices and len(left) > 1:
+        if choices and len(left) > 1:
             which = Conflict("scan_which_gun", station=_words(left[0].station.name))
             return Decision(ruling, None, which, left)
         return Decision(ruling, gun, problem(code, ruling, gun.station if gun else None))
