@@ -16,6 +16,7 @@ _SENTENCES = {
     "promise_price": N_("The whole price of your charge, not just per kWh"),
     "promise_guns": N_("Free guns, and how old that news is"),
     "promise_free": N_("No account, nothing to install"),
+    "wallet": N_("Wallet"),
     "skip": N_("Skip to the list"),
     "locate": N_("Use my position"),
     "locate_why": N_("Only to find stations near you. We do not keep it."),

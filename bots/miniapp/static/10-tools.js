@@ -50,6 +50,7 @@ function speak() {
   var other = lang === "en" ? "zh-CN" : "en";
   by("lang").textContent = other === "en" ? "English" : "中文";
   by("lang").lang = other;
+  by("to-wallet").href = "/wallet?lang=" + lang;
   each("[data-t]", function (node) { node.textContent = t(node.getAttribute("data-t")); });
   each("[data-label]", function (node) { node.setAttribute("aria-label", t(node.getAttribute("data-label"))); });
   each("[data-placeholder]", function (node) { node.placeholder = t(node.getAttribute("data-placeholder")); });

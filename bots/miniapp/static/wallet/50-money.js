@@ -44,9 +44,16 @@ function cookie(name) {
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
 
+// Inside Telegram's frame no cookie of ours lasts: the token stays in this tab, where the list page keeps it too.
+var TOKEN = "kilowatch.token", heldToken = "";
+function token() { try { return sessionStorage.getItem(TOKEN) || heldToken; } catch (_) { return heldToken; } }
+function keepToken(value) { heldToken = value; try { sessionStorage.setItem(TOKEN, value); } catch (_) { /* private mode */ } }
+
 // Resolves to the answer; rejects with {status, code, message}.
 function call(method, path, body, key) {
-  var headers = { Accept: "application/json", "X-CSRF-Token": cookie("kilowatch_csrf") };
+  var headers = { Accept: "application/json" };
+  if (token()) headers.Authorization = "Bearer " + token();
+  else headers["X-CSRF-Token"] = cookie("kilowatch_csrf");
   if (body) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   var url = "/api/v1" + path + (path.indexOf("?") < 0 ? "?" : "&") + "lang=" + encodeURIComponent(lang);

@@ -5,11 +5,15 @@ function initData() {
   return found ? decodeURIComponent(found[1]) : "";
 }
 
-// Tries the way that needs nobody's help; resolves to whether it worked.
+// Tries the way that needs nobody's help, after what was there has failed; resolves to whether it worked.
 function enterByItself() {
   var data = initData();
+  keepToken("");
   if (!data || !start.doors.telegram) return Promise.resolve(false);
-  return call("POST", "/auth/telegram", { init_data: data, cookie: true }).then(function () { return true; }, function (problem) {
+  return call("POST", "/auth/telegram", { init_data: data }).then(function (login) {
+    keepToken(login.token);
+    return true;
+  }, function (problem) {
     complain(problem.message);
     return false;
   });

@@ -122,6 +122,23 @@ function lineNode(one) {
   return node;
 }
 
+// --- a receipt ----------------------------------------------------------------------------------------------
+
+function offerPrint() { if (by("print")) by("print").addEventListener("click", function () { window.print(); }); }
+
+// The same page again, asked for by token: a link cannot carry one. Resolves to whether we are let in.
+function showReceipt() {
+  return fetch(location.pathname + location.search, { headers: { Authorization: "Bearer " + token() } }).then(function (answer) {
+    if (answer.status === 401) return false;
+    return answer.text().then(function (text) {
+      var old = document.querySelector("main");
+      old.parentNode.replaceChild(new DOMParser().parseFromString(text, "text/html").querySelector("main"), old);
+      offerPrint();
+      return true;
+    });
+  }, function () { complain(t("offline")); return true; });
+}
+
 // --- begin --------------------------------------------------------------------------------------------------
 
 document.documentElement.classList.add("script");
@@ -143,15 +160,15 @@ if (start.page === "wallet") {
   // Back from the payment page in another window.
   document.addEventListener("visibilitychange", function () { if (!document.hidden && topup.order) lookAtOrder(); });
   by("logout").addEventListener("click", function () {
-    call("DELETE", "/auth").then(function () { location.reload(); }, function (problem) { complain(problem.message); });
+    call("DELETE", "/auth").then(function () { keepToken(""); location.reload(); }, function (problem) { complain(problem.message); });
   });
   enter();
 } else {
-  if (by("print")) by("print").addEventListener("click", function () { window.print(); });
-  if (start.logged_out) {
-    enterByItself().then(function (inside) {
-      if (inside) location.reload();
+  offerPrint();
+  if (start.logged_out) (token() ? showReceipt() : Promise.resolve(false)).then(function (shown) {
+    if (!shown) enterByItself().then(function (inside) {
+      if (inside) showReceipt();
       else showLogin(function () { location.reload(); });
     });
-  }
+  });
 }
