@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from core.ledger import Account, Cause, Posting, Pot, moved, posting, psp
 from core.money import Money
-from core.payments import BillKind, BillLine, PaymentUnavailable, Refund, RefundState, Topup, TopupState
+from core.payments import TAKEN, BillKind, BillLine, PaymentUnavailable, Refund, RefundState, Topup, TopupState
 from core.ports import AnswersForOrders, PaymentProvider, PublishesBills, UnitOfWork
 from core.services.reconciliation.findings import Comparison, days_back, start_of
 from core.services.wallet import WalletService
 
-TAKEN = "taken"  # `Topup.detail` of a pre-authorisation of which the provider has taken its part
+REFUNDS_AT_MOST = 1_000  # of one person, looked through for those of a promise
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _payment_is_lost(unit: UnitOfWork, channel: str, line: BillLine, run: Compar
         run.differs("payment_unknown", line.transaction, f"for order {line.order_id}, which is not ours", line.amount)
         return False
     paid = order.state is TopupState.PAID
-    run.count(_expected(order) if paid else None, line.amount)
+    run.count(_expected(unit, order) if paid else None, line.amount)
     if not paid:
         detail = f"order {order.id} is {order.state} with us: its notice was lost, or does not fit"
         run.differs("payment_not_booked", order.id, detail, line.amount)
@@ -69,17 +69,23 @@ def _payment_is_lost(unit: UnitOfWork, channel: str, line: BillLine, run: Compar
     if order.psp_transaction != line.transaction and not order.quote_id:
         detail = f"order {order.id} was paid by {order.psp_transaction} already"
         run.differs("paid_twice", line.transaction, detail, line.amount)
-    elif _expected(order) != line.amount:
-        detail = f"order {order.id} is {_expected(order).decimal} with us, {line.amount.decimal} on their bill"
+    elif _expected(unit, order) != line.amount:
+        detail = f"order {order.id} is {_expected(unit, order).decimal} with us, {line.amount.decimal} on their bill"
         run.differs("payment_amount", order.id, detail, line.amount)
     return False
 
 
-def _expected(order: Topup) -> Money:
-    """What the provider takes: of a pre-authorisation only what was not given back."""
+def _expected(unit: UnitOfWork, order: Topup) -> Money:
+    """What the provider bills: of a promise what it took. What of that went back again has lines of its own."""
     if not order.quote_id:
         return order.amount
-    return Money(order.amount.amount_minor - order.refunded, order.amount.currency)
+    refunds = unit.payments.refunds_of(unit.people.same_person(order.user_id), REFUNDS_AT_MOST)
+    back = sum(
+        one.amount.amount_minor
+        for one in refunds
+        if one.topup_id == order.id and one.state is not RefundState.REFUSED
+    )
+    return Money(order.amount.amount_minor - order.refunded + back, order.amount.currency)
 
 
 def _refund_is_lost(unit: UnitOfWork, channel: str, line: BillLine, run: Comparison) -> bool:
@@ -108,17 +114,19 @@ def compare_ours(unit: UnitOfWork, channel: str, lines: Iterable[BillLine], run:
     known = {(line.kind, line.order_id) for line in lines} | {(line.kind, line.transaction) for line in lines}
     for order in unit.payments.topups_between(channel, since, until):
         named = {(BillKind.PAYMENT, order.id), (BillKind.PAYMENT, order.psp_transaction)}
-        if order.state is TopupState.PAID and _is_taken(order) and not named & known:
-            run.count(_expected(order), None)
-            run.differs("payment_not_theirs", order.id, "booked with us, on none of their bills", _expected(order))
+        if order.state is TopupState.PAID and _is_taken(unit, order) and not named & known:
+            run.count(_expected(unit, order), None)
+            run.differs(
+                "payment_not_theirs", order.id, "booked with us, on none of their bills", _expected(unit, order)
+            )
     for refund in unit.payments.refunds_between(channel, since, until):
         if refund.state is RefundState.DONE and not _is_billed(refund, known):
             run.count(-refund.amount, None)
             run.differs("refund_not_theirs", refund.id, "done with us, on none of their bills", refund.amount)
 
 
-def _is_taken(order: Topup) -> bool:
-    return not order.quote_id or (order.detail == TAKEN and _expected(order).amount_minor > 0)
+def _is_taken(unit: UnitOfWork, order: Topup) -> bool:
+    return not order.quote_id or (order.detail == TAKEN and _expected(unit, order).amount_minor > 0)
 
 
 def _is_billed(refund: Refund, known: set[tuple[BillKind, str]]) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from core.ledger import topped_up
 from core.money import Money
-from core.payments import BillKind, BillLine, OrderReport, OrderState, RefundState, Topup, TopupState
+from core.payments import TAKEN, BillKind, BillLine, OrderReport, OrderState, RefundState, Topup, TopupState
 from core.ports import CaseKind
 from core.services.books import BooksService
 from core.services.cases import Decision
@@ -209,11 +209,17 @@ def test_of_a_promise_the_provider_bills_what_it_took(house: House) -> None:
     promise = house.bench.order("40", 1, TopupState.PAID)
     with house.bench.database.write() as unit:
         unit.ledger.post(topped_up("sandbox", "P1", "lin", yuan("40")), house.clock.now())
-        unit.payments.save_topup(replace(promise, quote_id="quote-1", detail="taken", refunded=1655))
+        promise = replace(promise, quote_id="quote-1", detail=TAKEN, refunded=1655)
+        unit.payments.save_topup(promise)
     house.provider.bills(BillKind.PAYMENT, promise.id, yuan("23.45"), transaction="capture-7")
+    assert house.found() == set()
+    refund = house.bench.refund(promise, "5")  # the supplier took its record back, say
+    house.bench.decide(house.bench.opened(CaseKind.REFUND, refund.id), Decision.DONE)
+    house.provider.bills(BillKind.REFUND, refund.id, yuan("5"))
     assert house.found() == set()
     house.provider.lines.clear()
     house.provider.bills(BillKind.PAYMENT, promise.id, yuan("24.45"), transaction="capture-7")
+    house.provider.bills(BillKind.REFUND, refund.id, yuan("5"))
     assert house.found() == {f"payment_amount:{promise.id}"}
     house.provider.lines.clear()
     house.clock.advance(days=1)
