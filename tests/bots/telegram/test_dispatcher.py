@@ -11,10 +11,10 @@ from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from bots.telegram.crossing import Crossing
-from bots.telegram.dispatcher import build_dispatcher, feed
+from bots.telegram.dispatcher import feed
 from bots.wording import promises, wording
 from core.ports import CaseKind, Place
+from tests.bots.telegram.house import house
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.world import HERE, World, make_world
 
@@ -43,12 +43,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
-# aiogram puts its routers into one dispatcher of a process only.
 @pytest.fixture(scope="module")
 def dispatcher(world: World) -> Iterator[Dispatcher]:
-    run_core = Crossing(deadline_s=120.0)  # no test of how fast the machine is
-    yield build_dispatcher(world.services, run_core)
-    run_core.close()
+    with house(world.services) as dispatcher:
+        yield dispatcher
 
 
 def work_all(telegram: BotApi, dispatcher: Dispatcher) -> None:

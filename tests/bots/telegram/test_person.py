@@ -12,12 +12,12 @@ from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from bots.telegram.crossing import Crossing
-from bots.telegram.dispatcher import build_dispatcher, feed
+from bots.telegram.dispatcher import feed
 from core.services.linking import WaysOver
 from core.station import Plug
 from core.user import Channel, Identity, User
 from storage.unit_of_work import SqlDatabase
+from tests.bots.telegram.house import house
 from tests.bots.telegram.server import TOKEN, BotApi, Person, Shown
 from tests.core.services.test_linking import charging, paid_in
 from tests.world import World, make_world
@@ -36,12 +36,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("person"), ways=WaysOver(wechat_qr=lambda scene, lasts: JPEG))
 
 
-# aiogram puts its routers into one dispatcher of a process only.
 @pytest.fixture(scope="module")
 def dispatcher(world: World) -> Iterator[Dispatcher]:
-    run_core = Crossing(deadline_s=120.0)
-    yield build_dispatcher(world.services, run_core)
-    run_core.close()
+    with house(world.services) as dispatcher:
+        yield dispatcher
 
 
 class Talk:

@@ -1,0 +1,25 @@
+"""The dispatcher as a process has it, for tests that put one into theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiogram import Dispatcher
+
+from bots.telegram.crossing import Crossing
+from bots.telegram.dispatcher import build_dispatcher
+from core.services import Services
+
+
+@contextmanager
+def house(services: Services) -> Iterator[Dispatcher]:
+    """All features over these services. aiogram has a router in one dispatcher only: afterwards it is free again."""
+    run_core = Crossing(deadline_s=120.0)  # no test of how fast the machine is
+    dispatcher = build_dispatcher(services, run_core)
+    try:
+        yield dispatcher
+    finally:
+        for router in dispatcher.sub_routers:
+            router._parent_router = None
+        run_core.close()
