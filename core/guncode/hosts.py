@@ -70,7 +70,7 @@ _LIKE = str.maketrans(
 _PAIRS = (("rn", "m"), ("vv", "w"))
 _SECOND_LEVELS = frozenset({"com", "co", "net", "org", "gov", "edu", "ac"})
 # Made of ordinary words: other people's names contain them too.
-_ORDINARY = frozenset({"oncharge", "chargedrive", "intercharge", "chargepointservices"})
+_ORDINARY = frozenset({"oncharge", "chargedrive", "intercharge", "echargenet", "chargepointservices"})
 _LEAST_BRAND = 6  # shorter names are found inside ordinary words
 
 
@@ -192,9 +192,10 @@ def _bare(text: str) -> str:
 
 
 def _nearly(one: str, other: str) -> bool:
-    """One slip of the pen apart; two in a long name."""
-    most = 2 if len(other) >= 9 else 1 if len(other) >= 5 else 0
-    return one != other and abs(len(one) - len(other)) <= most and _slips(one, other, most) <= most
+    """One slip of the pen apart; two in a long name that is no ordinary word. Nobody misreads the first letter."""
+    most = 2 if len(other) >= 9 and other not in _ORDINARY else 1 if len(other) >= 5 else 0
+    near = one != other and one[:1] == other[:1] and abs(len(one) - len(other)) <= most
+    return near and _slips(one, other, most) <= most
 
 
 def _slips(one: str, other: str, most: int) -> int:

@@ -263,6 +263,16 @@ def test_no_false_sticker_is_accepted() -> None:
     assert len(table) > 1_000
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["enercharge.at", "echargenetwork.com", "chargenet.lk", "stationcharge.fr", "chargepoint.com", "ionity.eu"],
+)
+def test_operators_with_similar_names_imitate_nobody(host: str) -> None:
+    code = parse(f"https://{host}/qr?evseid=DE*LDL*E00001")
+    assert code.oddities == (Oddity.UNKNOWN_HOST,)
+    assert rule(code, gun(LIDL), off(0)).verdict is Verdict.ASK_STATION
+
+
 def test_the_official_host_is_named() -> None:
     for text in (
         "https://qrcode.stаrcharge.com/#/10050638",
