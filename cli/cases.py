@@ -112,6 +112,16 @@ def decide(bootstrap: Any, settings: Any, case_id: str, decision: str, **wish: A
     click.echo(f"{decided.id} {'is closed' if decided.decided_at else 'stays open'}: {decided.decision}")
 
 
+@cases.command("open")
+@click.argument("session_id")
+@decided_by
+@with_settings
+def open_(bootstrap: Any, settings: Any, session_id: str, who: str, why: str) -> None:
+    """Open a dispute about a charge, when a driver does not agree with it. WHY is what they say."""
+    case = bootstrap.build_services(settings, stations=False).cases.dispute(session_id, f"{why} ({who})")
+    click.echo(f"{case.id} waits for a decision: {case.detail}")
+
+
 # --- money by hand --------------------------------------------------------------------------------------------
 
 

@@ -77,6 +77,15 @@ def test_wrong_words_are_said_and_change_nothing(bench: Bench) -> None:
     assert bench.balances() == {}
 
 
+def test_a_complaint_becomes_a_case(bench: Bench) -> None:
+    bench.top_up("100")
+    bench.charging_session()
+    bench.record("SEQ1", "30")
+    opened = kilowatch("cases", "open", "session-1", "--who", "Mei", "--why", "the gun fell out")
+    assert "waits for a decision: the gun fell out (Mei)" in opened.output
+    assert "dispute" in kilowatch("cases").output
+
+
 def test_money_by_hand_is_written_down(bench: Bench) -> None:
     topup = bench.top_up("100")
     bench.charging_session()

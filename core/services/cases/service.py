@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -85,6 +86,17 @@ class CaseService:
             closed = desk.close()
         self._finish(desk)
         return closed
+
+    def dispute(self, session_id: str, words: str, *, user_id: str = "") -> Case:
+        """A driver does not agree with a charge: one open case each. With `user_id` only for a session of theirs."""
+        at = self.clock.now()
+        with self.database.write() as unit:
+            session = unit.sessions.get(session_id)
+            if session is None or (user_id and session.user_id not in unit.people.same_person(user_id)):
+                raise CaseError(f"there is no session {session_id}")
+            detail = " ".join(words.split())[:MOST_TEXT]
+            id_ = f"C{secrets.token_hex(6)}"
+            return unit.cases.open(Case(id_, CaseKind.DISPUTE, session.id, session.id, session.user_id, detail, at))
 
     # --- without a question before ----------------------------------------------------------------------------
 

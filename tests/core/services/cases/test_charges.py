@@ -168,6 +168,23 @@ def test_everything_about_a_case_is_shown(bench: Bench, second: Case) -> None:
         bench.cases.show("C0")
 
 
+def test_a_driver_who_does_not_agree_is_heard_once(bench: Bench) -> None:
+    bench.top_up("100")
+    bench.charging_session()
+    bench.record("SEQ1", "30")
+    case = bench.cases.dispute("session-1", "the gun\nfell out ", user_id="lin")
+    assert (case.kind, case.detail, case.session_id) == (CaseKind.DISPUTE, "the gun fell out", "session-1")
+    assert bench.cases.dispute("session-1", "again").id == case.id
+    for session_id, user_id in (("session-1", "wei"), ("session-9", "lin")):
+        with pytest.raises(CaseError, match="no session"):
+            bench.cases.dispute(session_id, "mine", user_id=user_id)
+    bench.decide(case, Decision.SUPPLIER_AT_FAULT, amount=Decimal(10), keep_open=True)
+    bench.decide(case, Decision.GIFT, amount=Decimal(10))
+    balances = bench.balances()
+    assert (balances["user:lin:available"], balances["supplier:lotus:disputed"]) == (80, 10)
+    assert bench.session().state is SessionState.SETTLED
+
+
 # --- orphans --------------------------------------------------------------------------------------------------
 
 
