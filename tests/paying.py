@@ -44,6 +44,7 @@ class FakePayments:
     refund_states: dict[str, RefundState] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     _is_silent: bool = False
+    _is_unheard: bool = False
 
     # --- the driver, and the weather --------------------------------------------------------------------------
 
@@ -76,7 +77,8 @@ class FakePayments:
 
     def notice(self, report: OrderReport | RefundReport | AuthorisationReport) -> tuple[dict[str, str], bytes]:
         """What it would post to us. The same report has the same number."""
-        return {"Fake-Signature": "genuine"}, to_text(report).encode()
+        body = to_text(report).encode()
+        return {"Fake-Signature": _signature(body)}, body
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -85,6 +87,15 @@ class FakePayments:
             yield
         finally:
             self._is_silent = False
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """The work is done, and its answer lost."""
+        self._is_unheard = True
+        try:
+            yield
+        finally:
+            self._is_unheard = False
 
     @property
     def kept(self) -> Money:
@@ -97,7 +108,10 @@ class FakePayments:
 
     def request(self, topup: Topup, description: str, payer: str) -> PaymentRequest:
         self._answer("request")
-        self.orders.setdefault(topup.id, OrderReport(topup.id, OrderState.UNPAID, amount=topup.amount))
+        new = OrderReport(topup.id, OrderState.UNPAID, amount=topup.amount)
+        if self.orders.setdefault(topup.id, new).state is not OrderState.UNPAID:
+            raise PaymentUnavailable("nobody can pay this order any more")
+        self._answered()
         return PaymentRequest("page", {"url": f"https://pay.example/{topup.id}"})
 
     def order(self, topup: Topup) -> OrderReport:
@@ -106,19 +120,29 @@ class FakePayments:
 
     def close(self, topup: Topup) -> None:
         self._answer("close")
-        order = self.orders[topup.id]
-        if order.state is OrderState.UNPAID:
+        order = self.orders.get(topup.id)
+        if order is not None and order.state is OrderState.UNPAID:
             self.orders[topup.id] = replace(order, state=OrderState.CLOSED)
 
     def refund(self, refund: Refund, of: Topup) -> RefundReport:
         self._answer("refund")
-        self.settles(refund, self.refund_states.get(refund.id, self.refunds_become))
+        known = self.refund_states.get(refund.id)
+        state = known or (self.refunds_become if self._has(refund, of) else RefundState.REFUSED)
+        self.settles(refund, state)
+        self._answered()
         return self.refund_report(refund)
 
     def refund_report(self, refund: Refund) -> RefundReport:
         self._answer("refund_report")
         state = self.refund_states.get(refund.id, RefundState.ASKED)
         return RefundReport(refund.id, state, psp_refund=f"back-{refund.id}", amount=refund.amount)
+
+    def _has(self, refund: Refund, of: Topup) -> bool:
+        """Whether so much of this payment is still there."""
+        order, taken = self.orders.get(of.id), self.taken.get(of.id)
+        paid = order.amount if order is not None and order.state is OrderState.PAID else taken
+        back = sum(one.amount.amount_minor for one in self.paid_back.values() if one.topup_id == of.id)
+        return paid is not None and back + refund.amount.amount_minor <= paid.amount_minor
 
     def authorise(self, topup: Topup, description: str, payer: str) -> PaymentRequest:
         self._answer("authorise")
@@ -132,26 +156,41 @@ class FakePayments:
 
     def complete(self, topup: Topup, total: Money) -> AuthorisationReport:
         self._answer("complete")
+        promise = self.promises[topup.id]
+        agreed = promise.state is AuthorisationState.AUTHORISED
+        if self.taken.get(topup.id, total) != total or topup.amount < total:
+            raise PaymentUnavailable("not that much was promised")
+        if total.amount_minor and not agreed and topup.id not in self.taken:
+            raise PaymentUnavailable("nobody has promised that")
         state = AuthorisationState.COMPLETED if total.amount_minor else AuthorisationState.CANCELLED
-        assert self.taken.get(topup.id, total) == total, "completed before with another amount"
-        self.promises[topup.id] = replace(self.promises[topup.id], state=state)
+        self.promises[topup.id] = replace(promise, state=state)
         self.taken[topup.id] = total
+        self._answered()
         return self.promises[topup.id]
 
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        if headers.get("Fake-Signature") != "genuine":
+        every = {name.lower(): value for name, value in headers.items()}
+        if every.get("fake-signature") != _signature(body):
             raise BadNotice("not ours")
-        text = body.decode()
-        return Notice(hashlib.sha256(body).hexdigest(), from_text(text))
+        return Notice(_signature(body), from_text(body.decode()))
 
     def bill(self, day: date) -> Iterator[BillLine]:
         for one in self.orders.values():
             if one.transaction and one.amount:
-                yield BillLine(
-                    f"p-{one.order_id}", BillKind.PAYMENT, one.order_id, one.transaction, one.amount, None, day
-                )
+                number = f"p-{one.order_id}"
+                yield BillLine(number, BillKind.PAYMENT, one.order_id, one.transaction, one.amount, None, day)
+        for back in self.paid_back.values():
+            yield BillLine(f"b-{back.id}", BillKind.REFUND, back.id, f"back-{back.id}", back.amount, None, day)
 
     def _answer(self, asked: str) -> None:
         self.asked.append(asked)
         if self._is_silent:
             raise PaymentUnavailable(f"{self.channel} did not answer {asked}")
+
+    def _answered(self) -> None:
+        if self._is_unheard:
+            raise PaymentUnavailable(f"{self.channel}: the answer was lost")
+
+
+def _signature(body: bytes) -> str:
+    return hashlib.sha256(b"the fake's own key" + body).hexdigest()

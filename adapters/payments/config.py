@@ -12,6 +12,7 @@ from adapters.payments import sandbox, sandbox_wire, wechatpay
 from adapters.payments.sandbox import SandboxPayments
 from adapters.payments.telegram import TelegramPayments
 from adapters.payments.wechatpay_core import API_BASE, WechatPayConfig
+from adapters.payments.wechatpay_score import open_wechatpay
 from core.ports import Clock, PaymentProvider
 
 _NEEDED = ("MCH_ID", "SERIAL", "PRIVATE_KEY", "API_V3_KEY", "PUBLIC_KEY", "PUBLIC_KEY_ID")
@@ -102,7 +103,7 @@ def open_payments(
         return {sandbox.CHANNEL: SandboxPayments(sandbox_url, key, local_url + sandbox.NOTIFY_PATH, clock)}
     found: list[PaymentProvider] = []
     if settings.wechatpay is not None:
-        found.append(wechatpay.open_wechatpay(settings.wechatpay, clock))
+        found.append(open_wechatpay(settings.wechatpay, clock))
     if settings.telegram_token:
         found.append(TelegramPayments(settings.telegram_token))
     return {one.channel: one for one in found}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
-
-from wechatpayv3 import SignType
 
 from adapters.payments import wechatpay_bill
 from adapters.payments.wechatpay_core import Answer, WechatPayConfig, WechatPayCore, moment
@@ -60,7 +58,7 @@ _PROMISES = {
     "REVOKED": AuthorisationState.CANCELLED,
     "EXPIRED": AuthorisationState.CANCELLED,
 }
-_NO_ORDER = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS", "NO_SERVICE_ORDER"})
+NO_ORDER = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS", "NO_SERVICE_ORDER"})
 
 
 class WechatPay:
@@ -88,7 +86,7 @@ class WechatPay:
         )
         prepay_id = answer.body.get("prepay_id")
         if answer.status != 200 or not isinstance(prepay_id, str):
-            raise _unclear("the order", answer)
+            raise unclear("the order", answer)
         stamp, nonce, package = (
             str(int(self._clock.now().timestamp())),
             secrets.token_hex(16),
@@ -100,10 +98,10 @@ class WechatPay:
 
     def order(self, topup: Topup) -> OrderReport:
         answer = self._core.call("query", out_trade_no=topup.id)
-        if answer.code in _NO_ORDER:
+        if answer.code in NO_ORDER:
             return OrderReport(topup.id, OrderState.UNKNOWN)
         if answer.status != 200:
-            raise _unclear("the question", answer)
+            raise unclear("the question", answer)
         try:
             return self._order(answer.body, topup.id)
         except BadNotice as bad:
@@ -111,12 +109,12 @@ class WechatPay:
 
     def close(self, topup: Topup) -> None:
         answer = self._core.call("close", out_trade_no=topup.id)
-        if answer.status not in (200, 204) and answer.code not in _NO_ORDER | {
+        if answer.status not in (200, 204) and answer.code not in NO_ORDER | {
             "ORDER_CLOSED",
             "ORDERCLOSED",
             "ORDERPAID",
         }:
-            raise _unclear("the closing", answer)
+            raise unclear("the closing", answer)
 
     def _payer(self, payer: str) -> tuple[str, str]:
         """The app that the payer's openid belongs to, and the openid."""
@@ -145,7 +143,7 @@ class WechatPay:
         if answer.status == 200:
             return self._clear_refund(answer.body, refund.id)
         if answer.code not in _NEVER:
-            raise _unclear("the refund", answer)
+            raise unclear("the refund", answer)
         # A repeated order may be refused although the first one was taken.
         known = self.refund_report(refund)
         if known.state is not RefundState.ASKED:
@@ -154,10 +152,10 @@ class WechatPay:
 
     def refund_report(self, refund: Refund) -> RefundReport:
         answer = self._core.call("query_refund", out_refund_no=refund.id)
-        if answer.code in _NO_ORDER:
+        if answer.code in NO_ORDER:
             return RefundReport(refund.id, RefundState.ASKED)
         if answer.status != 200:
-            raise _unclear("the question", answer)
+            raise unclear("the question", answer)
         return self._clear_refund(answer.body, refund.id)
 
     def _clear_refund(self, told: Mapping[str, Any], refund_id: str) -> RefundReport:
@@ -182,7 +180,7 @@ class WechatPay:
         if kind == "REFUND":
             return Notice(key, self._refund(about, about.get("refund_status")))
         if event in {"PAYSCORE.USER_CONFIRM", "PAYSCORE.USER_PAID"}:
-            return Notice(key, _promise(about, self.config.service_id))
+            return Notice(key, promise_of(about, self.config.service_id))
         return Notice(key, None)
 
     def bill(self, day: date) -> Iterator[BillLine]:
@@ -223,81 +221,7 @@ class WechatPay:
         return {one for one in (self.config.app_id, self.config.miniprogram_app_id) if one}
 
 
-class WechatPayScore(WechatPay):
-    """WeChat Pay with pay-score: core.ports.PreAuthorises too. Needs a `service_id` that WeChat has approved."""
-
-    def authorise(self, topup: Topup, description: str, payer: str) -> PaymentRequest:
-        answer = self._core.call(
-            "payscore_create",
-            out_order_no=topup.id,
-            service_id=self.config.service_id,
-            service_introduction="电动汽车充电",  # at most 20 characters
-            time_range={"start_time": "OnAccept"},
-            risk_fund={"name": "ESTIMATE_ORDER_COST", "amount": topup.amount.amount_minor},
-        )
-        package = answer.body.get("package")
-        if answer.status != 200 or not isinstance(package, str):
-            raise _unclear("the promise", answer)
-        data = {
-            "mch_id": self.config.mch_id,
-            "package": package,
-            "timestamp": str(int(self._clock.now().timestamp())),
-            "nonce_str": secrets.token_hex(16),
-            "sign_type": "HMAC-SHA256",
-        }
-        data["sign"] = self._core.api.sign(data, SignType.HMAC_SHA256)
-        query = "&".join(f"{name}={value}" for name, value in data.items())
-        fields = {"businessType": "wxpayScoreUse", "queryString": query, "extraData": data}
-        return PaymentRequest("payscore", fields)
-
-    def authorisation(self, topup: Topup) -> AuthorisationReport:
-        answer = self._core.call("payscore_query", service_id=self.config.service_id, out_order_no=topup.id)
-        if answer.code in _NO_ORDER:
-            return AuthorisationReport(topup.id, AuthorisationState.UNKNOWN)
-        if answer.status != 200:
-            raise _unclear("the question", answer)
-        return self._clear_promise(answer.body)
-
-    def complete(self, topup: Topup, total: Money) -> AuthorisationReport:
-        if total.amount_minor:
-            answer = self._core.call(
-                "payscore_complete",
-                out_order_no=topup.id,
-                service_id=self.config.service_id,
-                post_payments=[{"name": "充电费", "amount": total.amount_minor}],
-                total_amount=total.amount_minor,
-            )
-        else:
-            # Nothing to take: the order is given up, which is free for the driver.
-            answer = self._core.call(
-                "payscore_cancel", out_order_no=topup.id, service_id=self.config.service_id, reason="未产生费用"
-            )
-        known = self.authorisation(topup)
-        ended = AuthorisationState.COMPLETED if total.amount_minor else AuthorisationState.CANCELLED
-        if known.state is not ended:
-            raise _unclear("the end of the promise", answer)
-        return known
-
-    def refund(self, refund: Refund, of: Topup) -> RefundReport:
-        if of.quote_id:
-            # It goes by the number of the payment that WeChat collected, which its notices do not tell us.
-            return RefundReport(refund.id, RefundState.BY_HAND, detail=f"pay-score order {of.psp_transaction}")
-        return super().refund(refund, of)
-
-    def _clear_promise(self, told: Mapping[str, Any]) -> AuthorisationReport:
-        try:
-            return _promise(told, self.config.service_id)
-        except BadNotice as bad:
-            raise PaymentUnavailable(f"wechatpay: {bad}") from None
-
-
-def open_wechatpay(config: WechatPayConfig, clock: Clock) -> WechatPay:
-    """With pay-score where there is a service for it."""
-    kind: Callable[[WechatPayConfig, Clock], WechatPay] = WechatPayScore if config.service_id else WechatPay
-    return kind(config, clock)
-
-
-def _promise(told: Mapping[str, Any], service_id: str) -> AuthorisationReport:
+def promise_of(told: Mapping[str, Any], service_id: str) -> AuthorisationReport:
     if told.get("service_id") != service_id:
         raise BadNotice("for another service")
     state = _PROMISES.get(str(told.get("state")))
@@ -330,5 +254,5 @@ def _amount(told: Mapping[str, Any], name: str) -> Money:
         raise BadNotice("without an amount that is one") from None
 
 
-def _unclear(what: str, answer: Answer) -> PaymentUnavailable:
+def unclear(what: str, answer: Answer) -> PaymentUnavailable:
     return PaymentUnavailable(f"wechatpay: {what} is answered {answer.status} {answer.code}")

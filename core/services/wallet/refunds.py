@@ -7,8 +7,6 @@ again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +16,6 @@ from core.money import Money
 from core.outbox import Fate, MessageClass, NewRow, OutboxRow, Result
 from core.payments import (
     OPEN_REFUNDS,
-    REFUND_DUE_WITHIN,
     REFUND_LOOKS_AFTER,
     REFUND_LOOKS_EVERY,
     SILENT_PROVIDER_ASKED_AGAIN_AFTER,
@@ -30,7 +27,8 @@ from core.payments import (
 )
 from core.ports import AnswersForOrders, CaseKind, UnitOfWork
 from core.services.notify import tell
-from core.services.wallet.till import KeyUsed, Till, free_money, open_case
+from core.services.wallet.planning import adds_up, limits_of, new_refund, plan, request_id_of
+from core.services.wallet.till import KeyUsed, Till, open_case
 
 # While the money is on its way and the provider has the last word.
 _UNDER_WAY = frozenset({RefundState.ASKED, RefundState.SENT})
@@ -46,18 +44,18 @@ class Refunds:
         """`wanted` None is all that can go back. The same key again gives the refunds it led to."""
         if wanted is not None and wanted.amount_minor <= 0:
             raise UserError("nothing_to_refund")
-        request_id, at = _request_id(user_id, client_key), self._till.clock.now()
+        request_id, at = request_id_of(user_id, client_key), self._till.clock.now()
         with self._till.database.write() as unit:
             # The lock on them makes two wishes of one person follow each other.
             topups = unit.payments.refundable(unit.people.same_person(user_id))
             if before := unit.payments.refunds_asked(request_id):
-                if wanted is not None and not _adds_up(before, wanted):
+                if wanted is not None and not adds_up(before, wanted):
                     raise KeyUsed
                 return before
             holder = unit.people.current(user_id)
-            planned = self._plan(unit, holder, topups, wanted)
+            planned = plan(unit, holder, topups, wanted)
             refunds = [
-                _new(f"{request_id}{number:02d}", request_id, holder, topup, amount, at)
+                new_refund(f"{request_id}{number:02d}", request_id, holder, topup, amount, at)
                 for number, (topup, amount) in enumerate(planned, start=1)
             ]
             rows = [self._book(unit, refund, topup, at) for refund, (topup, _) in zip(refunds, planned, strict=True)]
@@ -68,7 +66,7 @@ class Refunds:
         """How much can go back now, by currency; what is held for a charge is not counted."""
         with self._till.database.read() as unit:
             topups = unit.payments.refundable(unit.people.same_person(user_id))
-            limits = _limits(unit, unit.people.current(user_id), topups)
+            limits = limits_of(unit, unit.people.current(user_id), topups)
         return [limit for limit in limits.values() if limit.amount_minor]
 
     def ways(self, user_id: str, wanted: Money) -> list[tuple[str, Money]]:
@@ -77,32 +75,11 @@ class Refunds:
             raise UserError("nothing_to_refund")
         with self._till.database.read() as unit:
             topups = unit.payments.refundable(unit.people.same_person(user_id))
-            planned = self._plan(unit, unit.people.current(user_id), topups, wanted)
+            planned = plan(unit, unit.people.current(user_id), topups, wanted)
         sums: dict[str, Money] = {}
         for topup, part in planned:
             sums[topup.channel] = sums.get(topup.channel, Money(0, part.currency)) + part
         return list(sums.items())
-
-    def _plan(
-        self, unit: UnitOfWork, holder: str, topups: list[Topup], wanted: Money | None
-    ) -> list[tuple[Topup, Money]]:
-        limits = _limits(unit, holder, topups)
-        if wanted is not None:
-            most = limits.get(wanted.currency, Money(0, wanted.currency))
-            if most < wanted:
-                raise UserError("refund_too_much", most=most)
-            limits = {wanted.currency: wanted}
-        planned = []
-        for currency, limit in limits.items():
-            rest = limit.amount_minor
-            for topup in topups:  # newest first
-                if topup.amount.currency == currency and rest:
-                    part = min(rest, _left(topup))
-                    planned.append((topup, Money(part, currency)))
-                    rest -= part
-        if not planned:
-            raise UserError("nothing_to_refund")
-        return planned
 
     def _book(self, unit: UnitOfWork, refund: Refund, topup: Topup, at: datetime) -> int | None:
         unit.payments.add_refund(refund)
@@ -269,45 +246,6 @@ class Refunds:
 
 def _with(refund: Refund, report: RefundReport, state: RefundState) -> Refund:
     return replace(refund, state=state, psp_refund=report.psp_refund or refund.psp_refund, detail=report.detail[:300])
-
-
-def _request_id(user_id: str, client_key: str) -> str:
-    """The wish's own number, which makes the same wish twice one. At most 64 of A-Z a-z 0-9 with what is added."""
-    return "R" + hashlib.sha256(f"{user_id}\n{client_key}".encode()).hexdigest()[:26]
-
-
-def _new(id_: str, request_id: str, user_id: str, topup: Topup, amount: Money, at: datetime) -> Refund:
-    return Refund(
-        id=id_,
-        request_id=request_id,
-        user_id=user_id,
-        topup_id=topup.id,
-        channel=topup.channel,
-        amount=amount,
-        state=RefundState.ASKED,
-        asked_at=at,
-        due_at=at + REFUND_DUE_WITHIN,
-        # Should the outbox give up, the looks go on.
-        next_look_at=at + REFUND_LOOKS_AFTER[-1],
-    )
-
-
-def _left(topup: Topup) -> int:
-    return topup.amount.amount_minor - topup.refunded
-
-
-def _limits(unit: UnitOfWork, holder: str, topups: list[Topup]) -> dict[str, Money]:
-    """The most that can go back, by currency: what the top-ups have left, and no more than is free."""
-    limits = {}
-    for currency in sorted({one.amount.currency for one in topups}):
-        left = sum(_left(one) for one in topups if one.amount.currency == currency)
-        limits[currency] = Money(min(left, free_money(unit, holder, currency)), currency)
-    return limits
-
-
-def _adds_up(refunds: Sequence[Refund], wanted: Money) -> bool:
-    same = all(one.amount.currency == wanted.currency for one in refunds)
-    return same and sum(one.amount.amount_minor for one in refunds) == wanted.amount_minor
 
 
 def _known(unit: UnitOfWork, refund_id: str) -> Refund:

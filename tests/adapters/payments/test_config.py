@@ -11,7 +11,8 @@ import bootstrap
 from adapters.payments.config import open_payments, read_payments
 from adapters.payments.sandbox import SandboxPayments
 from adapters.payments.telegram import TelegramPayments
-from adapters.payments.wechatpay import WechatPay, WechatPayScore
+from adapters.payments.wechatpay import WechatPay
+from adapters.payments.wechatpay_score import WechatPayScore
 from core.clock import SystemClock
 from core.errors import ConfigurationError
 from tests.adapters.payments import wechatpay_server as stand_in

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
-from adapters.payments.wechatpay import WechatPay, WechatPayScore, open_wechatpay
+from adapters.payments.wechatpay import WechatPay
 from adapters.payments.wechatpay_core import WechatPayConfig
+from adapters.payments.wechatpay_score import WechatPayScore, open_wechatpay
 from core.clock import SystemClock
 from core.errors import UserError
 from core.money import Money
