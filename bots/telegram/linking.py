@@ -85,6 +85,7 @@ def only_in_private(visit: Visit) -> None:
 async def show_code(visit: Visit, label: str) -> None:
     """The code as text and, where we can draw one, as a picture that WeChat scans."""
     linking = visit.services.linking
+    await visit.run_core(visit.services.limiter.hit, "link", visit.user.id)
     asked = await visit.run_core(linking.ask, visit.user.id, HERE, label)
     picture = await visit.run_core(linking.wechat_qr, asked)
     if picture is not None:

@@ -96,6 +96,7 @@ class PersonTalk:
         if value:
             raise UserError("link_code_unknown")
         say = visitor.say
+        self.services.limiter.hit("link", visitor.user.id)
         asked = self.services.linking.ask(visitor.user.id, HERE)
         # t.me does not open in mainland China without help: the code as text comes with it.
         link = self.services.linking.telegram_link(asked)

@@ -33,7 +33,7 @@ _CODE = re.compile(r"(?:kw-?|link_)([a-z2-7]{26})")
 
 log = logging.getLogger(__name__)
 
-# Each person may be on each side once.
+# What leaves together when two chats part.
 SIDES = {
     Channel.TELEGRAM: Channel.TELEGRAM,
     Channel.WECHAT: Channel.WECHAT,
@@ -238,9 +238,11 @@ def _check(unit: UnitOfWork, asked: LinkCode, user_id: str) -> None:
     """Whether these two may become one at all."""
     if unit.people.current(asked.user_id) == user_id:
         raise Conflict("link_to_yourself")
-    theirs, mine = (sides(unit.people.identities(one)) for one in (asked.user_id, user_id))
+    # Nobody is twice in one place. Official account and mini-program are two, and may be one person's although WeChat
+    # does not say so; two unionids are two people.
+    theirs, mine = ({one.channel for one in unit.people.identities(who)} for who in (asked.user_id, user_id))
     if theirs & mine:
-        raise Conflict("link_same_side" if SIDES[asked.channel] in mine else "already_linked")
+        raise Conflict("link_same_side" if asked.channel in mine else "already_linked")
 
 
 def _hash(code: str) -> str:

@@ -239,6 +239,21 @@ def test_who_may_not_be_linked(
         linking.look(lin.id, theirs.code)
 
 
+def test_official_account_and_miniprogram_may_be_linked_by_hand(
+    linking: LinkingService, database: SqlDatabase, clock: SetClock, too: User
+) -> None:
+    """Without an Open Platform account nobody says that they are one person's."""
+    program = person(database, Identity(Channel.MINIPROGRAM, "oProgram"), clock.now())
+    asked = linking.ask(program.id, Channel.MINIPROGRAM)
+    with database.write() as unit:
+        unit.people.add_identity(Identity(Channel.UNIONID, "oUnion1"), program.id, clock.now())
+        unit.people.add_identity(Identity(Channel.UNIONID, "oUnion2"), too.id, clock.now())
+    with pytest.raises(Conflict, match="already_linked"):
+        linking.look(too.id, asked.code)  # two unionids: two people
+    other = person(database, Identity(Channel.WECHAT, "oOther"), clock.now())
+    assert linking.confirm(other.id, asked.code).user.id == program.id
+
+
 def test_ways_over_are_a_convenience(database: SqlDatabase, clock: SetClock, lin: User) -> None:
     def silent(*_: object) -> str:
         raise SupplierUnavailable("telegram", "getMe")
