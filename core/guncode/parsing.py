@@ -80,7 +80,7 @@ def official_host(operator_id: str, evse_id: str = "") -> str:
 
 
 def _of_address(bare: str, address: Address, hidden: Iterable[Oddity], own: OwnLinks) -> GunCode:
-    if address.scheme == "tg" or address.host_normal in _TELEGRAM:
+    if address.scheme == "tg" or address.host.lower() in _TELEGRAM:
         found = _telegram(bare, address, hidden, own)
         if found:
             return found
