@@ -142,7 +142,7 @@ class OutboxService:
         reach = unit.chats.reach(row.user_id) if row.user_id else None
         way = way_after(reach, row.channel, row.address, now) if reach is not None else None
         if way is None or row.attempts >= MAX_ATTEMPTS:
-            if result.fate is Fate.ELSEWHERE and result.retry_after is not None and row.attempts < MAX_ATTEMPTS:
+            if result.fate is Fate.ELSEWHERE and result.retry_after is not None:
                 # No other way, but this one opens again.
                 return self._again(unit, row, now, result)
             return self._give_up(unit, row, now, result)

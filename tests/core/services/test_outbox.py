@@ -239,6 +239,15 @@ def test_outside_the_window_the_template_comes_and_then_the_other_chat(house: Ho
     assert len(reach.chats) == 2
 
 
+def test_the_fifth_failure_is_the_end_also_where_another_chat_is_left(house: House) -> None:
+    user_id = house.person(TELEGRAM, WECHAT)
+    row_id = house.message(user_id=user_id, channel="wechat", address="o7")
+    for _ in range(4):
+        house.clock.time = house.deliver(row_id, Result(Fate.NOT_SENT)).next_at
+    row = house.deliver(row_id, Result(Fate.ELSEWHERE, error="45015"))
+    assert (row.state, row.channel, row.error) == (OutboxState.DEAD, "wechat", "45015")
+
+
 def test_a_quota_that_is_used_up_waits_only_where_there_is_no_other_way(house: House) -> None:
     user_id = house.person(WECHAT)
     row_id = house.message(user_id=user_id, channel="wechat_template", address="o7")
