@@ -71,6 +71,9 @@ class FusedDatabase:
     def ping(self) -> None:
         self.database.ping()
 
+    def scrub(self) -> bool:
+        return self.database.scrub()
+
 
 class Fused:
     """Whoever is outside (a supplier, a payment provider), reached over a line that can be cut at either end.

@@ -15,13 +15,10 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import event
 
 from core.errors import UserError
 from core.session import BUSY, LIVE, ChargingSession, SessionState
-from storage.engine import open_engine
-from storage.unit_of_work import SqlDatabase
-from tests.core.services.charging.garage import Garage, yuan
+from tests.core.services.charging.garage import Garage, quick_database, yuan
 from tests.crash import Fuse, Fused, FusedDatabase, Killed
 
 S = SessionState
@@ -35,10 +32,7 @@ class ChargingMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kilowatch-"))
         shutil.copy(self.template, self.folder / "books.sqlite3")
-        engine = open_engine(f"sqlite:///{self.folder / 'books.sqlite3'}")
-        # Nobody pulls the plug of this one: it need not wait for the disk.
-        event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA synchronous = OFF"))
-        self.database = SqlDatabase(engine)
+        self.database = quick_database(self.folder / "books.sqlite3")
         self.garage = Garage(self.database)
         self.garage.top_up(self.garage.wei, "60")
         self.ids: list[str] = []

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
-from tests.core.services.charging.garage import Garage
+from tests.core.services.charging.garage import Garage, quick_database
 
 
 @pytest.fixture
 def garage(sqlite_url: str) -> Iterator[Garage]:
-    database = SqlDatabase(open_engine(sqlite_url))
+    database = quick_database(Path(sqlite_url.removeprefix("sqlite:///")))
     garage = Garage(database)
     yield garage
     garage.check()

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import event
 
 from core.geo import Point
 from core.ledger import available, topped_up
@@ -26,7 +29,9 @@ from core.services.outbox import Handler, OutboxService
 from core.session import ChargingSession, FrozenQuote, SessionEvent
 from core.station import ConnectorRef
 from core.user import Channel, Identity
+from storage.engine import open_engine
 from storage.redis_stream import NoChangeStream
+from storage.unit_of_work import SqlDatabase
 from tests.fakes import FakeSupplier
 from tests.world import NoQueue, SetClock
 
@@ -36,6 +41,13 @@ HERE = Point(22.5410, 114.0580)
 
 def yuan(amount: str | Decimal | int) -> Money:
     return Money(int(Decimal(amount) * 100), "CNY")
+
+
+def quick_database(path: Path) -> SqlDatabase:
+    """A database in a file, for tests that kill processes and not machines: it need not wait for the disk."""
+    engine = open_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA synchronous = OFF"))
+    return SqlDatabase(engine)
 
 
 @dataclass

@@ -16,9 +16,7 @@ import pytest
 from core.outbox import MessageClass, OutboxState
 from core.services.notify import tell
 from core.session import SessionState
-from storage.engine import open_engine
-from storage.unit_of_work import SqlDatabase
-from tests.core.services.charging.garage import Garage
+from tests.core.services.charging.garage import Garage, quick_database
 from tests.crash import KILLED, Fuse, Fused, FusedDatabase, Killed, in_a_process, matrix
 
 S = SessionState
@@ -53,7 +51,7 @@ class Play:
         self.runs += 1
         path = self.folder / f"run-{self.runs}.sqlite3"
         shutil.copy(self.template, path)
-        database = SqlDatabase(open_engine(f"sqlite:///{path}"))
+        database = quick_database(path)
         first = Garage(database, tell=tell)
         first.supplier.swallows_starts = self.loses_starts
         subject = self.prepare(first)
@@ -75,7 +73,7 @@ class Play:
         first.database.engine.dispose()  # type: ignore[attr-defined]  # no connection goes through a fork
 
         def work() -> None:
-            own = SqlDatabase(open_engine(f"sqlite:///{path}"))
+            own = quick_database(path)
 
             def keep() -> None:
                 books.write_bytes(pickle.dumps((first.supplier.charges, first.supplier.starts)))
