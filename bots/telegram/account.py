@@ -75,6 +75,7 @@ async def show_help(message: Message, visit: Visit) -> None:
             say("• Each row: what your charge costs in all, free guns and how old that is. Numbers open a station.")
         ),
         ours(say("• ⚙️ filters; 📍 moves the search if the position is off.")),
+        ours(say("• /wallet balance, top up, refund, statement, receipts · /safety how your money is safe")),
         ours(say("• /settings your charge, mode and data · /language · /stop no unasked messages")),
         ours(say("• /me cars and quiet hours · /link WeChat · /unlink · /export your data · /delete the account")),
     ]

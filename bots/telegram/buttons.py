@@ -46,9 +46,10 @@ class Act(StrEnum):
     PROFILE = "U"
     LINKING = "K"
     LEAVING = "X"  # taking everything along, and deleting the account
+    WALLET = "W"
 
 
-_WITHOUT_SEARCH = frozenset({Act.ANSWER, Act.SETTING, Act.PROFILE, Act.LINKING, Act.LEAVING})
+_WITHOUT_SEARCH = frozenset({Act.ANSWER, Act.SETTING, Act.PROFILE, Act.LINKING, Act.LEAVING, Act.WALLET})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramForbiddenError
 from aiogram.types import Update
 
-from bots.telegram import account, chat, find, linking, pay, profile, render, safety
+from bots.telegram import account, chat, find, linking, pay, profile, render, safety, wallet
 from bots.telegram.crossing import Crossing
 from bots.telegram.live import LiveLocations
 from bots.telegram.markup import ours
@@ -33,7 +33,8 @@ def build_dispatcher(services: Services, run_core: Crossing) -> Dispatcher:
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    dispatcher.include_routers(pay.router, linking.router, profile.router, safety.router, find.router, account.router)
+    features = (pay, linking, profile, wallet, safety, find, account)
+    dispatcher.include_routers(*(feature.router for feature in features))
     return dispatcher
 
 

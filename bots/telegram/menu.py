@@ -12,6 +12,7 @@ from bots.wording import N_, wording
 
 COMMANDS = {
     "start": N_("Send a location, get a list"),
+    "wallet": N_("Balance, top up, refund, receipts"),
     "settings": N_("My charge, mode, data"),
     "me": N_("My profile: cars, quiet hours"),
     "link": N_("Link WeChat"),

@@ -16,5 +16,9 @@ router = Router(name="safety")
 
 @router.message(Command("safety"))
 async def show(message: Message, visit: Visit) -> None:
+    await visit.send(promised(visit))
+
+
+def promised(visit: Visit) -> render.Rendered:
     numbered = [ours(f"{number}. {line}") for number, line in enumerate(promises.lines(visit.say), start=1)]
-    await visit.send(render.message("\n".join([bold(ours(promises.title(visit.say))), *numbered])))
+    return render.message("\n".join([bold(ours(promises.title(visit.say))), *numbered]))

@@ -148,6 +148,8 @@ _ERRORS = {
     "currency_not_taken": N_("This way to pay does not take {currency}. Choose another one."),
     "bad_topup_amount": N_("Choose an amount between {least} and {most}."),
     "bad_amount": N_("Type an amount like 50 or 20.50."),
+    "not_paid_yet": N_("Nothing has arrived yet. It can take a minute."),
+    "pay_in_wechat": N_("Money is paid in with WeChat here: /link WeChat, then send “充值 50” to our account there."),
     "pay_in_telegram": N_("This is paid in our Telegram chat: send /topup there."),
     "payer_needed": N_("WeChat Pay needs your WeChat login. Open this from WeChat and try again."),
     "payment_not_ready": N_("The payment provider does not answer. Nothing was charged; try again in a minute."),

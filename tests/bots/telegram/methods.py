@@ -62,6 +62,16 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
         "ok": (BOOL, True),
         "error_message": (TEXT, False),
     },
+    "sendInvoice": {
+        "chat_id": (INT, True),
+        "title": (TEXT, True),
+        "description": (TEXT, True),
+        "payload": (TEXT, True),
+        "provider_token": (TEXT, False),
+        "currency": (TEXT, True),
+        "prices": (LIST, True),
+        "reply_markup": (OBJECT, False),
+    },
     "sendVenue": {
         "chat_id": (INT, True),
         "latitude": (FLOAT, True),
@@ -215,6 +225,10 @@ def _check_inline(markup: dict[str, Any]) -> None:
         actions = set(button) & _INLINE_ACTIONS
         if len(actions) != 1 or set(button) - _INLINE_ACTIONS - {"text"}:
             raise Refused(400, "Bad Request: a button has exactly one action")
+        if "url" in button and not re.fullmatch(r"https?://[\w-]+(\.[\w-]+)+([:/].*)?", button["url"]):
+            raise Refused(400, "Bad Request: BUTTON_URL_INVALID")  # a bare name, as localhost is one
+        if "web_app" in button and not button["web_app"]["url"].startswith("https://"):
+            raise Refused(400, "Bad Request: BUTTON_TYPE_INVALID")
         if "callback_data" in button and not 1 <= len(button["callback_data"].encode()) <= 64:
             raise Refused(400, "Bad Request: BUTTON_DATA_INVALID")
 

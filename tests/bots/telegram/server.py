@@ -400,6 +400,17 @@ class BotApi:
         self._callbacks[params["pre_checkout_query_id"]] = True
         return True
 
+    def _sendInvoice(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._reach(params["chat_id"])
+        for name, most in (("title", 32), ("description", 255), ("payload", 128)):
+            if not 1 <= len(params[name]) <= most:
+                raise Refused(400, f"Bad Request: {name} has 1-{most} characters")
+        if not params["prices"] or any(set(one) != {"label", "amount"} for one in params["prices"]):
+            raise Refused(400, "Bad Request: PRICES_INVALID")
+        invoice = {name: params[name] for name in ("title", "description", "currency")}
+        total = sum(one["amount"] for one in params["prices"])
+        return self._file_sent(params, {"invoice": invoice | {"start_parameter": "", "total_amount": total}})
+
     def _sendVenue(self, params: dict[str, Any]) -> dict[str, Any]:
         self._reach(params["chat_id"])
         if not (-90 <= params["latitude"] <= 90 and -180 <= params["longitude"] <= 180):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.telegram import choices
+from bots.telegram import buttons, choices
 from bots.telegram.buttons import MOST_BYTES, MOST_PAGES, Act, Search, pack, unpack
 from core.errors import UserError
 from core.geo import Datum, Point, distance_m
@@ -25,7 +25,7 @@ points = st.builds(
     st.sampled_from([Datum.WGS84, Datum.GCJ02]),
 )
 searches = st.builds(Search, points, st.sampled_from(Sort), st.integers(0, MOST_PAGES - 1))
-WITH_SEARCH = [act for act in Act if act not in {Act.ANSWER, Act.SETTING}]
+WITH_SEARCH = [act for act in Act if act not in buttons._WITHOUT_SEARCH]
 
 
 def refusal(ask: Callable[[], object]) -> str | None:

@@ -477,6 +477,20 @@ def test_a_burst_of_messages_is_answered_to_the_last(telegram: BotApi, bot: Tele
     assert [message.text.startswith("How it works") for message in lin.messages] == [True, False] * 10
 
 
+def test_the_wallet_opens_and_leads_on(telegram: BotApi, bot: TelegramProcess) -> None:
+    """Over the services as the process builds them: the sandbox provider is set up, and is not running here."""
+    lin = telegram.person("Lin")
+    lin.says("/wallet")
+    shown = telegram.wait(lambda: [m for m in lin.messages if "Nothing in it yet" in m.text])[0]
+    press(lin, shown, "➕ Top up")
+    assert "¥50.00" in shown.buttons
+    number = lin.presses(shown, "¥50.00")
+    (answer,) = telegram.wait(lambda: telegram.made("answerCallbackQuery", callback_query_id=number))
+    assert "Nothing was charged" in answer.params["text"]
+    lin.says("/statement")
+    telegram.wait(lambda: "Nothing has been paid yet." in last(lin).text)
+
+
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
