@@ -38,7 +38,7 @@ from adapters.ocpi.house import House
 from adapters.ocpi.partners import Partners
 from adapters.ocpi.sealed import Sealer
 from adapters.payments import callbacks as payment_callbacks_of
-from adapters.payments.config import PaymentSettings, open_payments, read_payments
+from adapters.payments.config import PaymentSettings, look_at, open_payments, read_payments
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
 from bots.saying import Saying, Sender
 from bots.telegram.messenger import TelegramMessenger
@@ -49,6 +49,7 @@ from bots.wechat.sender import NoticeTemplate, WechatSender, WechatTemplateSende
 from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.errors import ConfigurationError, SupplierUnavailable
+from core.payments import PaymentUnavailable
 from core.ports import (
     CanBePinged,
     ChangeStream,
@@ -551,6 +552,7 @@ def probes(settings: Settings) -> list[Probe]:
         Probe("Redis", lambda: _look_at_redis(settings)),
         Probe("outbox", lambda: _look_at_outbox(outbox(settings))),
         Probe("money", lambda: _look_at_money(settings)),
+        Probe("payments", lambda: _look_at_payments(settings)),
         Probe("QR decoder", _look_at_zbar),
         *(
             Probe(f"supplier {one.id}", partial(_look_at_supplier, one.kind, live[one.id]))
@@ -609,6 +611,18 @@ def _look_at_money(settings: Settings) -> str:
         return "nothing waits for a decision"
     age = SystemClock().now() - cases[0].opened_at
     return f"{len(cases)} cases wait for a decision, the oldest for {age.days} days; `kilowatch cases`"
+
+
+def _look_at_payments(settings: Settings) -> str:
+    play_money = settings.payments.sandbox
+    if play_money and any(one.kind != "sandbox" for one in settings.suppliers):
+        raise RuntimeError("play money starts real guns: set up WECHATPAY_* or TELEGRAM_PAYMENT_TOKEN")
+    try:
+        return look_at(payment_providers(settings, SystemClock()))
+    except PaymentUnavailable:
+        if play_money:
+            raise Absent("the sandbox is not running; `make run` starts it") from None
+        raise
 
 
 def _look_at_zbar() -> str:

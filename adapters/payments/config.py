@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from wechatpayv3.utils import load_private_key, load_public_key
 
@@ -107,3 +108,15 @@ def open_payments(
     if settings.telegram_token:
         found.append(TelegramPayments(settings.telegram_token))
     return {one.channel: one for one in found}
+
+
+def look_at(providers: Mapping[str, PaymentProvider]) -> str:
+    """For the doctor: what each way to pay says. Raises PaymentUnavailable for one that is silent."""
+    return ", ".join(f"{channel}: {one.ping()}" for channel, one in providers.items() if isinstance(one, Pinged))
+
+
+@runtime_checkable
+class Pinged(Protocol):
+    def ping(self) -> str:
+        """In a few words how it is. Raises PaymentUnavailable."""
+        ...

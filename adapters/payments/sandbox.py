@@ -46,6 +46,11 @@ class SandboxPayments:
         self._http = SupplierHttp("sandbox payments", base_url)
         self._key, self._notify_url, self._clock = key, notify_url, clock
 
+    def ping(self) -> str:
+        """Raises PaymentUnavailable."""
+        self._ask("GET", "/pay/api/orders/ping", STATUS)
+        return "play money"
+
     # --- money in ---------------------------------------------------------------------------------------------
 
     def request(self, topup: Topup, description: str, payer: str) -> PaymentRequest:

@@ -71,6 +71,13 @@ class WechatPay:
         self.config, self._clock = config, clock
         self._core = WechatPayCore(config, clock)
 
+    def ping(self) -> str:
+        """Asks for an order that nobody made: the answer proves both signatures. Raises PaymentUnavailable."""
+        answer = self._core.call("query", out_trade_no="kilowatch0ping")
+        if answer.status != 200 and answer.code not in NO_ORDER:
+            raise unclear("the question", answer)
+        return f"merchant {self.config.mch_id}"
+
     # --- money in -----------------------------------------------------------------------------------------------
 
     def request(self, topup: Topup, description: str, payer: str) -> PaymentRequest:

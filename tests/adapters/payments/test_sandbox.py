@@ -18,6 +18,7 @@ import requests
 from flask import Flask, Response, request
 
 from adapters.payments import sandbox_wire
+from adapters.payments.config import look_at
 from adapters.payments.sandbox import NOTIFY_PATH, SandboxPayments
 from adapters.sandbox.payments.books import Row
 from adapters.sandbox.payments.house import order_view, refund_view
@@ -345,3 +346,9 @@ def test_a_call_is_no_notice(desk: Desk) -> None:
     headers = sandbox_wire.signed(desk.counter.key, sandbox_wire.CALL, NOTIFY_PATH, body, datetime.now(UTC))
     with pytest.raises(BadNotice):
         desk.provider.read_notice(headers, body)
+
+
+def test_the_doctor_hears_how_it_is(desk: Desk) -> None:
+    assert look_at({"sandbox": desk.provider}) == "sandbox: play money"
+    with desk.bad_day("broken"), pytest.raises(PaymentUnavailable):
+        look_at({"sandbox": desk.provider})

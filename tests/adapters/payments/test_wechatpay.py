@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
+from adapters.payments.config import look_at
 from adapters.payments.wechatpay import WechatPay
 from adapters.payments.wechatpay_core import WechatPayConfig
 from adapters.payments.wechatpay_score import WechatPayScore, open_wechatpay
@@ -467,3 +468,10 @@ def test_the_platforms_own_example_is_refused_for_its_age_alone() -> None:
         open_wechatpay(config, SystemClock()).read_notice(vector["headers"], body)
     with pytest.raises(BadNotice, match="another merchant"):  # it verifies and opens
         open_wechatpay(config, In2021()).read_notice(vector["headers"], body)
+
+
+def test_the_doctor_hears_how_it_is(desk: Desk) -> None:
+    assert look_at({"wechatpay": desk.provider}) == f"wechatpay: merchant {stand_in.MCH_ID}"
+    stranger = open_wechatpay(replace(desk.config, private_key=stand_in.private_pem(OTHER_KEY)), SystemClock())
+    with pytest.raises(PaymentUnavailable, match="SIGN_ERROR"):
+        look_at({"wechatpay": stranger})
