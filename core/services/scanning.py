@@ -36,6 +36,7 @@ MOST_CHOICES = 24
 MOST_ALIKE = 10_000  # numbers looked through that begin like an EVSE id
 NEAR_M = 300
 NEAR_STATIONS = 12
+LEAST_NUMBER = 8  # what is shorter is a label, and some network far away has a gun of that number
 LEAST_ENDING = 4  # fewer characters at the end of a number say nothing
 _WORDS_MAX = 60  # of a name or host, in a sentence
 
@@ -128,6 +129,10 @@ class ScanningService:
         code = parse(text, self.own)
         if not code.known:
             return Resolved(code)
+        if near is not None and code.guess and len(code.short_code) < LEAST_NUMBER:
+            labelled, found = self._beside(code, near)
+            if found:
+                return Resolved(labelled, tuple(found))
         with self.database.read() as unit:
             found = self._look_up(unit, code)
             elsewhere = [] if found else self._same_number(unit, code)
@@ -139,15 +144,14 @@ class ScanningService:
         """May this lead to a charge? Of several suppliers the one with least against it."""
         at, code = self.clock.now(), resolved.code
         # A gun of that number at another operator is still no gun of this code, and the shield says so.
-        choices = resolved.choices
-        told = choices or resolved.guns or resolved.elsewhere[:1] or (None,)
+        told = resolved.found or resolved.elsewhere[:1] or (None,)
         rulings = [(judge(code, one, position, at, last=last), one) for one in told]
         rulings.sort(key=lambda pair: _MILDEST.index(pair[0].verdict))
-        left = tuple(one for ruling, one in rulings if one and ruling.verdict is not Verdict.REFUSE)
+        left = _one_each(one for ruling, one in rulings if one and ruling.verdict is not Verdict.REFUSE)
         ruling, gun = rulings[0]
-        if choices and len(left) > 1:
+        if len(left) > 1:
             which = Conflict("scan_which_gun", station=_words(left[0].station.name))
-            return Decision(ruling, None, which, left)
+            return Decision(ruling, None, which, left[:MOST_CHOICES])
         return Decision(ruling, gun, problem(code, ruling, gun.station if gun else None))
 
     # --- where to look --------------------------------------------------------------------------------------

@@ -124,6 +124,15 @@ def test_what_stands_on_a_gun_means_the_gun_beside_the_driver(scanning: Scanning
     assert named(scanning.resolve("FR*VOL*P77", near=HERE)) == ["FRVOLE1", "FRVOLE2"]
 
 
+def test_a_label_means_the_gun_here_and_not_one_of_that_number_far_away(
+    scanning: ScanningService, database: SqlDatabase
+) -> None:
+    save(database, at("Tiny Net", gun("XXTNY", "07"), point=FAR))
+    assert named(scanning.resolve("07", near=HERE)) == ["DE*ABC*E12*34"]
+    assert named(scanning.resolve("07")) == ["07"]
+    assert scanning.decide(scanning.resolve("07"), DriverPosition(HERE, NOON)).ruling.verdict is Verdict.REFUSE
+
+
 def test_case_counts_in_an_operators_number(scanning: ScanningService, database: SqlDatabase) -> None:
     save(database, at("Mixed", gun("MA27YQ0R4", "32010600208123D1")))
     assert named(scanning.resolve("hlht://32010600208123D1.MA27YQ0R4/")) == ["32010600208123D1"]
