@@ -157,6 +157,9 @@ class CaseService:
             self._ring(row)
 
     def _lock_matter(self, unit: UnitOfWork, case: Case, wish: Wish) -> ChargingSession | None:
+        supplier_id, _, record_id = case.subject.partition(":")
+        if case.kind in (CaseKind.ORPHAN, CaseKind.DISPUTE) and record_id:
+            unit.bookings.get(supplier_id, record_id)
         session_id = wish.session_id if case.kind is CaseKind.ORPHAN else case.session_id
         if not session_id:
             unit.payments.topup(case.subject)
