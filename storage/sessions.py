@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from core.charging import ChargeRecord
@@ -17,7 +17,7 @@ from core.session import BUSY, LIVE, ChargingSession, Event, FrozenQuote, Sessio
 from core.station import ConnectorRef
 from storage.bulk import insert, upsert
 from storage.records import record_from_text
-from storage.tables import charge_quotes, charge_records, charging_sessions, record_bookings, session_events
+from storage.tables import charge_quotes, charge_records, charging_sessions, record_bookings, session_events, topups
 
 _C = charging_sessions.c
 _BUSY = sorted(one.value for one in BUSY)
@@ -51,6 +51,12 @@ class SqlSessions:
         of = charge_quotes.c
         row = self.db.execute(select(of.document, of.signature).where(of.id == quote_id)).first()
         return (quote_from_text(row.document), row.signature) if row else None
+
+    def purge_quotes(self, before: datetime) -> int:
+        of = charge_quotes.c
+        used = select(_C.id).where(_C.quote_id == of.id).exists()
+        promised = select(topups.c.id).where(topups.c.quote_id == of.id).exists()
+        return self.db.execute(delete(charge_quotes).where(of.expires_at < before, ~used, ~promised)).rowcount
 
     # --- sessions ---------------------------------------------------------------------------------------------
 

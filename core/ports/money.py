@@ -126,6 +126,10 @@ class SessionRepository(Protocol):
         """The quote and the signature it was kept with."""
         ...
 
+    def purge_quotes(self, before: datetime) -> int:
+        """Forget quotes that ended before this moment and led to nothing."""
+        ...
+
     def add(self, session: ChargingSession) -> SessionClash | None:
         """Store a new session, or say who has the gun or keeps the driver busy. The transaction can go on."""
         ...

@@ -89,7 +89,7 @@ charging_sessions = table(
     words("operator_id"),
     words("connector_id"),
     words("gun_key"),
-    Column("quote_id", Words, ForeignKey("charge_quotes.id"), nullable=False),
+    Column("quote_id", Words, ForeignKey("charge_quotes.id"), nullable=False, index=True),
     words("state"),
     words("payment"),
     Column("created_at", UtcTime, nullable=False),

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from core.charging import ChargeRecord
 from core.frozen import quote_from_text, quote_to_text
 from core.money import Money
+from core.payments import Topup, TopupState
 from core.ports import Booking, BookingState, SessionClash
 from core.session import BUSY, LIVE, ChargingSession, Event, SessionEvent, SessionState
 from core.station import ConnectorRef
@@ -49,6 +50,23 @@ def test_a_quote_is_kept_to_the_letter(database: SqlDatabase) -> None:
         assert unit.sessions.quote(frozen.id) == (frozen, "signed")
         assert unit.sessions.quote("other") is None
     assert quote_to_text(quote_from_text(quote_to_text(frozen))) == quote_to_text(frozen)
+
+
+def test_quotes_that_led_to_nothing_are_forgotten(database: SqlDatabase) -> None:
+    add(database, session(1))
+    late = quote(3, at=NOON + minutes(1))
+    with database.write() as unit:
+        unit.sessions.save_quote(quote(2), "signed")
+        unit.sessions.save_quote(late, "signed")
+        promised = Topup(
+            "T1", "lin", "k", "sandbox", yuan("40"), TopupState.CREATED, NOON, NOON + minutes(9), quote_id="quote-4"
+        )
+        unit.sessions.save_quote(quote(4), "signed")
+        unit.payments.add_topup(promised)
+    with database.write() as unit:
+        assert unit.sessions.purge_quotes(late.expires_at) == 1
+        kept = [n for n in (1, 2, 3, 4) if unit.sessions.quote(f"quote-{n}") is not None]
+    assert kept == [1, 3, 4]
 
 
 @pytest.mark.parametrize("one", [session(), RICH], ids=["new", "with everything"])

@@ -217,6 +217,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_charging_sessions_next_look_at"), "charging_sessions", ["next_look_at"], unique=False)
+    op.create_index(op.f("ix_charging_sessions_quote_id"), "charging_sessions", ["quote_id"], unique=False)
     op.create_index(
         op.f("ix_charging_sessions_user_id_created_at"), "charging_sessions", ["user_id", "created_at"], unique=False
     )

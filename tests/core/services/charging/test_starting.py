@@ -36,7 +36,7 @@ def test_a_quote_says_what_it_will_cost_and_what_is_held(garage: Garage) -> None
     quote = garage.quote(kwh="20")
     assert (quote.expected, quote.hold, quote.price_per_kwh) == (yuan(30), yuan(38), Decimal("1.50"))
     assert quote.expires_at - quote.created_at == timedelta(minutes=5)
-    assert (quote.ref, quote.supplier_id, quote.energy_kwh) == (garage.guns[0], "fake", 20)
+    assert (quote.ref, quote.supplier_id, quote.energy_kwh) == (garage.guns[0], "fake", Decimal(20))
 
 
 @pytest.mark.parametrize(
