@@ -133,7 +133,9 @@ def test_waiting_is_no_failure(house: House) -> None:
     for _ in range(9):
         row = house.deliver(row_id, Result(Fate.LATER, retry_after=timedelta(minutes=1)))
         assert (row.state, row.attempts) == (OutboxState.PENDING, 0)
-        house.clock.advance(minutes=1)
+        house.clock.advance(seconds=59)
+        assert not house.outbox.deliver(row_id)
+        house.clock.advance(seconds=1)
     assert house.deliver(row_id).state is OutboxState.SENT
 
 
