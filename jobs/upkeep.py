@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 def clean_up() -> None:
     """Forget searches after 30 days, and finished inbox messages and old clock slots after two.
 
-    Logins and link codes that ended go, and after a week answers to requests and quotes that led to nothing. Money that
-    came to an account after it was joined with another is brought to where it belongs.
+    Logins and link codes that ended go, and after a week answers to requests and quotes that led to nothing. Money
+    that came to an account after it was joined with another is brought to where it belongs.
     What the outbox sent is kept for five weeks, so that it is not said again.
     """
     now = services().clock.now()
