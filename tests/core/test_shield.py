@@ -134,7 +134,8 @@ def test_a_guess_is_confirmed_by_the_station() -> None:
 def test_a_pile_leads_to_its_own_guns_only() -> None:
     pile = "http://www.ykccn.com/MPAGE/index.html?pNum=32010600208123"
     assert rule(pile, gun(ConnectorRef("MA1MY0GF9", "3201060020812302")), off(0)).verdict is Verdict.PASS
-    for ref in (ConnectorRef("MA1MY0GF9", "3201060020812402"), ConnectorRef("395815801", "3201060020812302")):
+    longer = ConnectorRef("MA1MY0GF9", "3201060020812302999")  # of a pile whose number begins alike
+    for ref in (longer, ConnectorRef("MA1MY0GF9", "3201060020812402"), ConnectorRef("395815801", "3201060020812302")):
         assert rule(pile, gun(ref), off(0)).verdict is Verdict.REFUSE
     sure = "https://www.wodeev.com/ast/api/v0.1/guns/qrcode?pileNo=8801&gunNo=1&qrcode=880101"
     assert rule(sure, gun(ConnectorRef("MA5DT8Q54", "8801_2")), off(0)).reasons == (Reason.OTHER_ID,)
