@@ -19,10 +19,11 @@ QUESTIONS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who writes, and in which language we answer."""
+    """Who writes, and in which language we answer. `key` is that of the message, the same for each delivery of it."""
 
     identity: Identity
     user: User
+    key: str = ""
 
     @property
     def openid(self) -> str:
@@ -57,6 +58,7 @@ class AccountTalk:
                 say("Send your location or type a place: you get the stations there, by what your charge will cost."),
                 say("Then reply: a number for details · more · price, distance, free, power."),
                 say("Your charge: “40 kWh” · cheap, balanced, hurry."),
+                say("Money: wallet · top up 50 · refund · statement · receipts · safety."),
                 say("Also: settings · profile · link · language · privacy · export · delete account · stop."),
             )
         )

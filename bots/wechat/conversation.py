@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from bots.wechat import safety
 from bots.wechat.account import AccountTalk, Visitor
@@ -11,6 +12,7 @@ from bots.wechat.find import FindTalk
 from bots.wechat.person import PersonTalk
 from bots.wechat.pushes import Push, What
 from bots.wechat.render import cut_lines, plain
+from bots.wechat.wallet import WalletTalk
 from bots.wechat.words import CLICKS, Wish, Words, understand
 from bots.wording import phrases
 from core.errors import SupplierUnavailable, UserError
@@ -42,7 +44,8 @@ class Conversation:
         self.account = AccountTalk(services)
         self.find = FindTalk(services, self.account, position_datum=position_datum)
         self.person = PersonTalk(services, left=self.find.forget)
-        account, find, person = self.account, self.find, self.person
+        self.wallet = WalletTalk(services)
+        account, find, person, wallet = self.account, self.find, self.person, self.wallet
         self._answers: dict[Wish, Answer] = {
             Wish.HELP: lambda visitor, _: account.help(visitor),
             Wish.NEARBY: lambda visitor, _: find.nearby(visitor),
@@ -66,6 +69,12 @@ class Conversation:
             Wish.EXPORT: lambda visitor, _: person.export(visitor),
             Wish.DELETE: lambda visitor, _: person.delete(visitor),
             Wish.SAFETY: lambda visitor, _: safety.told(visitor),
+            Wish.WALLET: lambda visitor, _: wallet.balance(visitor),
+            Wish.TOPUP: wallet.top_up,
+            Wish.REFUND: wallet.refund,
+            Wish.REFUND_NOW: wallet.refund_now,
+            Wish.STATEMENT: lambda visitor, _: wallet.statement(visitor),
+            Wish.RECEIPTS: wallet.receipts,
             Wish.STOP: lambda visitor, _: account.stop(visitor),
             Wish.START: lambda visitor, _: account.start(visitor),
             Wish.PLACE: find.place,
@@ -78,7 +87,7 @@ class Conversation:
             self.person.forget(push.openid)
             self.account.left(Identity(Channel.WECHAT, push.openid))
             return ""
-        visitor = self._joined(self.visitor(push.openid), push)
+        visitor = replace(self._joined(self.visitor(push.openid), push), key=push.key)
         try:
             return self._answer(visitor, push)
         except UserError as problem:

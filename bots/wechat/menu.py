@@ -23,13 +23,20 @@ def menu(public_url: str) -> dict[str, Any]:
         _click("English / 中文", "language"),
         _click("帮助 Help", "help"),
     ]
+    more = [
+        _click("列表 List", "list"),
+        _click("钱包 Wallet", "wallet"),
+        _click("明细 Statement", "statement"),
+        _click("充电单 Receipts", "receipts"),
+        _click("资金安全 Safety", "safety"),
+    ]
     if public_url:
         url = f"{public_url.rstrip('/')}/?{urlencode({'lang': 'zh-CN'})}"
         mine.append({"type": "view", "name": "网页 Page", "url": url})
     return {
         "button": [
             {"type": "location_select", "name": "找桩 Find", "key": "find"},
-            _click("列表 List", "list"),
+            {"name": "更多 More", "sub_button": more},
             {"name": "我的 Me", "sub_button": mine},
         ]
     }

@@ -36,6 +36,12 @@ class Wish(StrEnum):
     EXPORT = "export"
     DELETE = "delete"
     SAFETY = "safety"
+    WALLET = "wallet"
+    TOPUP = "topup"
+    REFUND = "refund"
+    REFUND_NOW = "refund_now"
+    STATEMENT = "statement"
+    RECEIPTS = "receipts"
     PLACE = "place"
 
 
@@ -79,6 +85,11 @@ _WORDS = _table(
     (Wish.UNLINK, "", "解绑|解除绑定|unlink|/unlink"),
     (Wish.EXPORT, "", "导出|导出数据|我的数据|export|/export"),
     (Wish.SAFETY, "", "安全|资金安全|承诺|safety|/safety|is my money safe"),
+    (Wish.WALLET, "", "钱包|余额|我的钱包|wallet|balance|/wallet"),
+    (Wish.TOPUP, "", "充值|top up|topup|/topup"),
+    (Wish.REFUND, "", "退款|提现|refund|/refund"),
+    (Wish.STATEMENT, "", "账单|明细|收支|收支明细|statement|/statement"),
+    (Wish.RECEIPTS, "", "充电单|充电记录|receipts|receipt|charges|/receipts"),
     (Wish.DELETE, "", "注销|注销账号|删除账号|delete account|/delete"),
 )
 # The keys of our menu's buttons (menu.py). Buttons of a menu from last month land on help.
@@ -87,14 +98,23 @@ CLICKS = {
     "list": Words(Wish.LIST),
     "settings": Words(Wish.SETTINGS),
     "profile": Words(Wish.PROFILE),
+    "wallet": Words(Wish.WALLET),
+    "statement": Words(Wish.STATEMENT),
+    "receipts": Words(Wish.RECEIPTS),
+    "safety": Words(Wish.SAFETY),
     "language": Words(Wish.LANGUAGE),
     "help": Words(Wish.HELP),
 }
 _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")
+_SUM = r"[-+]?[¥$€£]?\s*[0-9][0-9.,]*\s*(?:元|块|[a-z]{3})?"
 # A word, and what is said of it: "quiet 22-8", "免打扰22-8", "car ccs2 60", "绑定 kw-…".
 _WITH_VALUE = (
     (Wish.QUIET, re.compile(r"(?:quiet(?:\s+hours)?|免打扰)\s*[:：]?\s*(.+)")),
     (Wish.CAR, re.compile(r"(?:(?:my\s+)?car\s|我的车|车辆|车)\s*[:：]?\s*(none|off|无|没有|删除|.*[0-9].*)")),
+    (Wish.TOPUP, re.compile(rf"(?:充值|top ?up|/topup)\s*[:：]?\s*({_SUM})")),
+    (Wish.REFUND_NOW, re.compile(rf"(?:确认退款|confirm refund)\s*[:：]?\s*({_SUM})")),
+    (Wish.REFUND, re.compile(rf"(?:退款|提现|/?refund)\s*[:：]?\s*(all|全部|全额|所有|{_SUM})")),
+    (Wish.RECEIPTS, re.compile(r"(?:充电单|充电记录|receipts?)\s*[:：]?\s*([0-9]{1,2})")),
     (Wish.LINK, re.compile(r"(?:绑定|/?link)\s*[:：]?\s*(kw-?\S+)")),
 )
 _NUMBER = re.compile(r"[0-9]{1,3}")
