@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -21,7 +22,7 @@ from tests.world import World, make_world
 
 
 @pytest.fixture
-def world(tmp_path) -> World:
+def world(tmp_path: Path) -> World:
     return make_world(tmp_path)
 
 
@@ -74,7 +75,7 @@ def test_the_link_logs_in_where_wechat_can(lin: Driver, world: World) -> None:
     assert unquote(url).startswith("https://kilowatch.example/")
 
 
-def test_without_an_address_it_says_so(tmp_path, start: Start, world: World) -> None:
+def test_without_an_address_it_says_so(start: Start, world: World) -> None:
     object.__setattr__(world.services, "public_url", "")
     lin = Driver(start())
     assert "绑定 Telegram" in lin.says("充值 50")
