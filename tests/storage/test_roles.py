@@ -110,3 +110,20 @@ def test_stations_and_people_work_with_these_rights(app_url: str, tmp_path: Path
     report = world.services.reconciliation.run("books")
     assert report.differences == []
     world.services.privacy.delete(user.id)
+
+
+def test_people_come_together_and_leave_with_these_rights(app_url: str, tmp_path: Path) -> None:
+    services = make_world(tmp_path, database_url=app_url).services
+    lin, too = (
+        services.accounts.greet(Identity(channel, "998877665544"), "en").user
+        for channel in (Channel.TELEGRAM, Channel.WECHAT)
+    )
+    token = services.login.local("lin", "en").token
+    assert services.login.logged_in(token) is not None
+    services.linking.confirm(too.id, services.linking.ask(lin.id, Channel.TELEGRAM).code)
+    services.linking.bring_home()
+    assert len(services.privacy.export(lin.id)["kept"]["users"]) == 2
+    services.linking.unlink(lin.id, Channel.TELEGRAM)
+    assert services.privacy.delete(lin.id).names == 1
+    with services.database.read() as unit:
+        assert unit.users.by_identity(Identity(Channel.TELEGRAM, "998877665544")) is None
