@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_a_normal_charge(trip: Trip) -> None:
 def test_an_old_price_is_asked_for_before_the_yes(trip: Trip) -> None:
     ref = trip.free_gun()
     trip.clock.advance(hours=1)
-    assert trip.start(ref).quote.price_seen_at == trip.clock.now()
+    quote = trip.charging.quote(trip.lin, ref, Decimal(30))
+    assert quote.price_seen_at == trip.clock.now()
 
 
 def test_a_silent_start_that_runs(trip: Trip) -> None:
