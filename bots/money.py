@@ -196,7 +196,10 @@ def per_kwh(say: Wording, price: Decimal, currency: str) -> str:
 
 
 def gun(say: Wording, label: str) -> str:
-    return say("Gun {label}", label=clean(label, NAME_MAX)) if label else ""
+    """ "Gun 07"; many labels say so themselves: 07号枪."""
+    shown = clean(label, NAME_MAX)
+    named = not shown or "枪" in shown or "gun" in shown.casefold()
+    return shown if named else say("Gun {label}", label=shown)
 
 
 # --- refunds -----------------------------------------------------------------------------------------------------

@@ -214,7 +214,8 @@ def test_a_charge_from_the_quote_to_the_receipt(lin: Person, world: World, drivi
     lines = shapes.Statement.model_validate(lin.asks("GET", "/wallet/statement")).lines
     assert [line.cause.value for line in lines] == ["release", "capture", "hold", "topup"]
     assert sum(line.available.amount_minor for line in lines) == paper.balance.amount_minor
-    assert all(part in lines[1].reason.detail for part in (WARY, "Fake Charging", "¥1.50/kWh", "price version", one.id))
+    why = (WARY, "Gun P1-1", "Fake Charging", "¥1.50/kWh", "price version", one.id)
+    assert all(part in lines[1].reason.detail for part in why)
     (listed,) = shapes.SessionList.model_validate(lin.asks("GET", "/sessions")).sessions
     assert listed == one
 

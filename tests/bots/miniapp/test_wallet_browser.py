@@ -18,7 +18,7 @@ from adapters.login.telegram import TelegramInitData
 from adapters.payments.sandbox import NOTIFY_PATH, SandboxPayments
 from adapters.sandbox.payments.routes import PaymentCounter, blueprint
 from core.clock import SystemClock
-from core.payments import RefundState
+from core.payments import PaymentRequest, RefundState, Topup
 from core.services.login import Doors
 from core.user import Channel
 from tests.adapters.login.test_telegram import TOKEN, init_data
@@ -26,6 +26,7 @@ from tests.bots.driving import WARY, Driving, yuan
 from tests.bots.miniapp.served import served
 from tests.bots.miniapp.test_browser import CHROMIUM, DRIVER, Phone, _unlocked
 from tests.bots.miniapp.test_browser import driver as driver  # the fixture
+from tests.paying import FakePayments
 from tests.world import World, make_world
 
 pytestmark = [
@@ -333,3 +334,35 @@ def test_both_languages_and_themes_fit_the_screen(phone: Wallet, theme: str) -> 
             assert not phone.overflows()
             phone.tap(f"#{name} [data-close]")
             phone.wait(lambda: not phone.is_covered())
+
+
+class InWechat(FakePayments):
+    """WeChat Pay as the page meets it."""
+
+    def request(self, topup: Topup, description: str, payer: str) -> PaymentRequest:
+        super().request(topup, description, payer)
+        return PaymentRequest("jsapi", {"appId": "wx1", "package": f"prepay_id={topup.id}", "paySign": "s"})
+
+
+def test_wechat_pays_inside_wechat(phone: Wallet) -> None:
+    """In WeChat's browser its own call opens; elsewhere the page says where to go. The provider is asked."""
+    providers: Any = phone.world.services.wallet._till.providers
+    pays = InWechat(phone.world.clock)
+    providers["sandbox"] = pays
+    phone.log_in()
+    phone.tap("#open-topup")
+    phone.tap("#topup-go")
+    phone.wait(lambda: "open this page in WeChat" in phone.text("#topup-hint"))
+    assert not phone.all("#topup-link:not([hidden])")
+    phone.tap("#topup [data-close]")
+    phone.js(
+        "window.WeixinJSBridge = {invoke: function (name, fields, done) { window.asked = [name, fields]; done({}); }}"
+    )
+    phone.tap("#open-topup")
+    phone.tap("#topup-go")
+    name, fields = phone.wait(lambda: phone.js("return window.asked"))
+    assert name == "getBrandWCPayRequest"
+    order_id = fields["package"].removeprefix("prepay_id=")
+    assert "Nothing in it yet" in phone.text("#balances")
+    pays.pays(order_id)
+    phone.wait(lambda: phone.text(".balance .sum") == "¥50.00")
