@@ -9,6 +9,7 @@ PROGRAMS = (
     ["bench.search", "--n", "20000"],
     ["bench.search", "--n", "100000"],
     ["bench.ocpi", "--n", "100000"],
+    ["bench.qr"],
     ["bench.sessions", "--n", "300"],
 )
 

@@ -32,6 +32,7 @@ from adapters.qr.treatments import (
     stretched,
     stretched_contrast,
     threshold,
+    turned,
 )
 
 # A text of so few digits found by a retry may be a figment: another row has to see it too.
@@ -48,13 +49,15 @@ class Stage:
     treat: Treatment
     decode: Decoder
 
-    def look(self, picture: Picture) -> list[str]:
-        texts = []
-        for copy in self.copies(picture):
+    def look(self, picture: Picture, out_of_time: Callable[[], bool]) -> list[str]:
+        texts: list[str] = []
+        for number, copy in enumerate(self.copies(picture)):
+            if number and out_of_time():
+                break
             treated = self.treat(copy)
             seen = self.decode(treated)
             texts += seen.texts
-            if self.copies not in _CLOSE_UPS:
+            if self.copies not in _PARTS:
                 height, width = treated.shape
                 across, down = picture.grey.width / width, picture.grey.height / height
                 picture.remember([(x0 * across, y0 * down, x1 * across, y1 * down) for x0, y0, x1, y1 in seen.unread])
@@ -77,14 +80,10 @@ def _close_ups(side_px: int) -> Copies:
     return lambda picture: picture.close_ups(side_px)
 
 
-def _detail(picture: Picture) -> list[Image.Image]:
-    larger = picture.detail()
-    return [larger] if larger is not None else []
-
-
 WHOLE, W640, W400, W300 = _whole(), _whole(640), _whole(400), _whole(300)
 CLOSE, CLOSER = _close_ups(240), _close_ups(400)
-_CLOSE_UPS = (CLOSE, CLOSER)
+# Their pixels are not where those of the whole picture are.
+_PARTS = (CLOSE, CLOSER, Picture.detail)
 
 STAGES = (
     Stage("as it is", WHOLE, as_it_is, local_thorough),
@@ -109,22 +108,31 @@ STAGES = (
     Stage("close, threshold, zbar", CLOSE, threshold(8, -8), zbar),
     Stage("close, bowed up", CLOSE, bowed(upwards=0.06), local),
     Stage("close, bowed down", CLOSE, bowed(upwards=-0.06), local),
-    Stage("close, squeezed right", CLOSE, squeezed(0.06), local),
-    Stage("close, squeezed left", CLOSE, squeezed(-0.06), local),
+    Stage("close, squeezed right", CLOSE, squeezed(sideways=0.06), local),
+    Stage("close, squeezed left", CLOSE, squeezed(sideways=-0.06), local),
+    Stage("closer, squeezed up", CLOSER, squeezed(upwards=0.06), local),
+    Stage("closer, squeezed down", CLOSER, squeezed(upwards=-0.06), local),
+    Stage("close, bowed right", CLOSE, bowed(sideways=0.06), local),
+    Stage("close, bowed left", CLOSE, bowed(sideways=-0.06), local),
+    Stage("whole, equalised", WHOLE, equalised, local),
+    Stage("closer, contrast, histogram", CLOSER, stretched_contrast(5), by_histogram),
     Stage("low", WHOLE, stretched(tall=0.6), local),
     Stage("small, low threshold, zbar", W300, threshold(5, -8), zbar),
     Stage("small, blurred, zbar", W300, blurred(1), zbar),
+    Stage("close, even threshold, zbar", CLOSE, threshold(8), zbar),
+    Stage("whole, little opened", WHOLE, opened(3), by_histogram),
     Stage("closer, soft threshold", CLOSER, threshold(8, soften_px=1), by_histogram),
     Stage("closer, bright", CLOSER, gamma(2.5), local),
     Stage("close, bright, zbar", CLOSE, gamma(2.5), zbar),
     Stage("small, wide threshold", W300, threshold(10, -8), by_histogram),
     Stage("whole, much opened", WHOLE, opened(7), local),
-    Stage("closer, stretched", CLOSER, stretched(wide=1.5), by_histogram),
+    Stage("closer, wide", CLOSER, stretched(wide=1.5), by_histogram),
+    Stage("closer, tall", CLOSER, stretched(tall=1.5), by_histogram),
     Stage("close, bowed further", CLOSE, bowed(upwards=0.12), local),
     Stage("close, closed, local", CLOSE, closed(3), local),
     Stage("closer, contrast", CLOSER, stretched_contrast(20), local),
     Stage("closer, dark", CLOSER, gamma(0.4), local),
-    Stage("close, stretched, zbar", CLOSE, stretched(wide=1.5), zbar),
+    Stage("close, wide, zbar", CLOSE, stretched(wide=1.5), zbar),
     Stage("close, sharpened, zbar", CLOSE, sharpened(2, 200), zbar),
     Stage("close, evened", CLOSE, evened(20), local),
     Stage("closer, sharpened", CLOSER, sharpened(4, 300), local),
@@ -135,7 +143,13 @@ STAGES = (
     Stage("medium, threshold", W640, threshold(10), by_histogram),
     Stage("wide", WHOLE, stretched(wide=1.6), local),
     Stage("medium, blurred, zbar", W400, blurred(1), zbar),
-    Stage("detail", _detail, as_it_is, local),
+    Stage("close, wide threshold, zbar", CLOSE, threshold(40), zbar),
+    Stage("close, evened, zbar", CLOSE, evened(8), zbar),
+    Stage("close, very wide, zbar", CLOSE, stretched(wide=2.5), zbar),
+    Stage("small, turned, zbar", W300, turned(45), zbar),
+    Stage("small, equalised, zbar", W300, equalised, zbar),
+    Stage("large, low threshold, zbar", W640, threshold(10, -8), zbar),
+    Stage("detail", Picture.detail, as_it_is, local),
 )
 
 
@@ -143,7 +157,7 @@ def read_picture(picture: Picture, out_of_time: Callable[[], bool], stages: tupl
     """Stops at the first stage that finds a text to be sure of, or between two stages when time is out."""
     doubtful: set[str] = set()
     for number, stage in enumerate(stages):
-        found = stage.look(picture)
+        found = stage.look(picture, out_of_time)
         sure = [text for text in found if number == 0 or text in doubtful or not _may_be_invented(text)]
         if sure:
             return Reading(list(dict.fromkeys(sure + _beside(picture, out_of_time))), stage.name)
@@ -159,7 +173,7 @@ def _beside(picture: Picture, out_of_time: Callable[[], bool]) -> list[str]:
     for stage in [stage for stage in STAGES if stage.copies is CLOSE][:_LOOKS_BESIDE]:
         if not picture.places or out_of_time():
             break
-        texts += [text for text in stage.look(picture) if not _may_be_invented(text)]
+        texts += [text for text in stage.look(picture, out_of_time) if not _may_be_invented(text)]
     return texts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import product
 
 from PIL import Image, ImageFile
 
@@ -57,10 +58,18 @@ class Picture:
             self._sized[side_px] = _shrunk(self.grey, side_px)
         return self._sized[side_px]
 
-    def detail(self) -> Image.Image | None:
-        """The frame again, larger, when the file has more to give."""
+    def detail(self) -> list[Image.Image]:
+        """The frame again, larger, when the file has more to give: four overlapping quarters, one step each."""
         image, kind, frame = self._again
-        return _grey(_frame(image, kind, frame), DETAIL_PX) if image else None
+        if not image:
+            return []
+        try:
+            larger = _grey(_frame(image, kind, frame), DETAIL_PX)
+        except (*Unreadable, MemoryError):  # it could be opened once; what was seen then has to do
+            return []
+        wide, tall = (-(-side * 9 // 16) for side in larger.size)
+        right, below = larger.width - wide, larger.height - tall
+        return [larger.crop((left, top, left + wide, top + tall)) for left, top in product((0, right), (0, below))]
 
     def remember(self, places: list[Box]) -> None:
         """Notes where a code was seen but not read, once for each place."""
@@ -108,7 +117,7 @@ def pictures(image: bytes, kind: str) -> Iterator[Picture]:
     for number in range(MAX_FRAMES):
         try:
             frame = _frame(image, kind, number)
-            larger = max(frame.size) > CAP_PX
+            larger, animated = max(frame.size) > CAP_PX, getattr(frame, "is_animated", False)
             grey = _grey(frame, CAP_PX)
         except Image.DecompressionBombError as problem:
             raise TooManyPixels from problem
@@ -116,8 +125,9 @@ def pictures(image: bytes, kind: str) -> Iterator[Picture]:
             if number:  # the animation has no more frames
                 return
             raise Damaged from problem
+        del frame  # hundreds of megabytes, and a look at the details will open the file again
         yield Picture(grey, image, kind, number) if larger else Picture(grey)
-        if not getattr(frame, "is_animated", False):
+        if not animated:
             return
 
 

@@ -112,9 +112,9 @@ def bowed(sideways: float = 0.0, upwards: float = 0.0) -> Treatment:
     return _bent(lambda x, y: (sideways * (1 - y * y), upwards * (1 - x * x)))
 
 
-def squeezed(along: float) -> Treatment:
-    """For labels that bulge: the middle of each row pushed along the row."""
-    return _bent(lambda x, y: (along * (1 - x * x), 0.0))
+def squeezed(sideways: float = 0.0, upwards: float = 0.0) -> Treatment:
+    """For labels that bulge: the middle of each row pushed along the row, the middle of each column along it."""
+    return _bent(lambda x, y: (sideways * (1 - x * x), upwards * (1 - y * y)))
 
 
 def _bent(shift: Callable[[float, float], tuple[float, float]]) -> Treatment:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from adapters.qr.formats import webp_pixels
 from adapters.qr.pool import Pool
-from adapters.qr.worker import HARD_CPU_S, MEMORY_BYTES
+from adapters.qr.worker import CPU_S, MEMORY_BYTES
 from core.errors import UserError
 from tests.adapters.qr.codes import animation, code, finder_tile, part, photo_of, png_of_zeros, saved
 from tests.adapters.qr.processes import cpu_s, memory_of
@@ -43,10 +43,8 @@ class Victim:
             answer = self.pool.read(file)
         except UserError as problem:
             answer = problem.code
-        if self.pool.pids() == [pid]:
-            outcome = Outcome(answer, cpu_s(pid) - before, memory_of(pid, "VmHWM"))
-        else:  # it was ended by its own limits
-            outcome = Outcome(answer, HARD_CPU_S, 0)
+        assert self.pool.pids() == [pid], "it was not to be killed by this"
+        outcome = Outcome(answer, cpu_s(pid) - before, memory_of(pid, "VmHWM"))
         assert self.pool.read(self.photo) == [LABEL]
         return outcome
 
@@ -71,12 +69,12 @@ def test_more_pixels_than_we_decode(victim: Victim, side_px: int, bits: int, col
     assert outcome.most_memory < 200_000_000
 
 
-@pytest.mark.parametrize(("colour", "bits"), [(0, 8), (0, 16), (2, 8), (6, 8), (6, 16)])
+@pytest.mark.parametrize(("colour", "bits"), [(0, 16), (6, 8)])
 def test_as_many_pixels_as_we_decode(victim: Victim, colour: int, bits: int) -> None:
     """Just below the limit, in every kind of pixel: it costs time and memory, but no more than was planned for."""
     outcome = victim.feed(png_of_zeros(7_745, 7_745, bits=bits, colour=colour))
-    assert outcome.answer in ([], "photo_too_big")
-    assert outcome.cpu_s <= HARD_CPU_S
+    assert outcome.answer == []
+    assert outcome.cpu_s < CPU_S + 2
     assert outcome.most_memory < MEMORY_BYTES
 
 
@@ -95,12 +93,12 @@ def test_the_header_of_a_real_webp_tells_its_size(how: dict[str, object]) -> Non
         assert webp_pixels(saved(picture, "WEBP", **how)) == 301 * 203
 
 
-@pytest.mark.parametrize("side_px", [900, 1_593, 2_970])
+@pytest.mark.parametrize("side_px", [1_593, 2_970])
 def test_a_tile_of_finder_patterns(victim: Victim, side_px: int) -> None:
     """38 seconds of libzbar, 16 of zxing-cpp, in 30 kB, without a limit."""
     outcome = victim.feed(saved(finder_tile(side_px), "PNG"))
-    assert outcome.answer in ([], "photo_unreadable")
-    assert outcome.cpu_s <= HARD_CPU_S
+    assert outcome.answer == []
+    assert outcome.cpu_s < CPU_S + 2
 
 
 def test_ten_thousand_frames(victim: Victim) -> None:
