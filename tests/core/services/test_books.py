@@ -39,7 +39,7 @@ def test_a_breach_halts_until_it_is_put_right(books: BooksService, database: Sql
     assert "sandbox" in (books.halted() or "")
     with database.engine.begin() as db:
         db.exec_driver_sql(
-            "INSERT INTO topups (id, user_id, client_key, channel, currency, amount, state, session_id, created_at, "
+            "INSERT INTO topups (id, user_id, client_key, channel, currency, amount, state, quote_id, created_at, "
             "expires_at, refunded, looks, detail) VALUES ('T1', 'lin', 'k', 'sandbox', 'CNY', 500, 'paid', '', "
             + ("0, 0" if db.dialect.name == "sqlite" else "now(), now()")
             + ", 0, 0, '')"
