@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from core import session
 from core.session import BUSY, LIVE, MOVES, Event, SessionState, move, next_look_after
 
 S, E = SessionState, Event
@@ -20,6 +21,57 @@ def test_every_event_is_in_the_table_and_every_state_can_be_reached() -> None:
     assert set(MOVES) == set(Event)
     reached = {to for moves in MOVES.values() for to in moves.values()}
     assert reached == set(SessionState) - {S.HELD}
+
+
+# The drawing of docs/money.md, a line for each arrow; what ends a session from anywhere is tested below.
+DRAWN = """
+held          start_sent     starting
+held          not_sent       start_failed
+starting      start_refused  start_failed
+starting      start_silent   start_unknown
+starting      charges        charging
+start_unknown charges        charging
+start_unknown never_started  start_failed
+start_unknown no_answer      provisional
+charging      stop_asked     stopping
+stop_unknown  stop_asked     stopping
+stopping      stop_silent    stop_unknown
+starting      ended          await_record
+start_unknown ended          await_record
+charging      ended          await_record
+stopping      ended          await_record
+stop_unknown  ended          await_record
+start_failed  record_in_doubt review
+provisional   forgotten      closed
+settled       credit         credited
+review        credit         credited
+review        decided        settled
+"""
+FROM_ANYWHERE = {E.RECORD, E.RECORD_IN_DOUBT, E.NO_RECORD}
+
+
+def test_the_table_is_the_drawing() -> None:
+    drawn = {tuple(line.split()) for line in DRAWN.strip().splitlines()}
+    table = {
+        (str(state), str(event), str(to))
+        for event, moves in MOVES.items()
+        for state, to in moves.items()
+        if event not in FROM_ANYWHERE or state is S.START_FAILED
+    }
+    assert table == drawn
+    assert set(MOVES[E.RECORD]) == LIVE | {S.PROVISIONAL, S.CREDITED, S.CLOSED}
+    assert set(MOVES[E.RECORD_IN_DOUBT]) == set(MOVES[E.RECORD]) | {S.START_FAILED}
+    assert set(MOVES[E.NO_RECORD]) == LIVE
+
+
+def test_the_times_that_were_promised() -> None:
+    assert timedelta(hours=24) == session.START_UNKNOWN_FOR_AT_MOST
+    assert timedelta(hours=48) == session.RECORD_WITHIN
+    assert timedelta(hours=72) == session.NOTHING_HELD_BEYOND
+    assert timedelta(days=30) == session.RECORD_FORGOTTEN_AFTER
+    assert (timedelta(minutes=5), timedelta(minutes=2)) == (session.QUOTE_HOLDS_FOR, session.START_EXPIRES_AFTER)
+    assert (timedelta(seconds=60), 3) == (session.ASKED_TWICE_APART, session.STOP_TRIES)
+    assert str(session.STOP_AT_SHARE_OF_HOLD) == "0.9"
 
 
 def test_no_money_is_stuck() -> None:
