@@ -53,6 +53,13 @@ _LEAST_PX = 16
 
 
 def _zxing(grey: Grey, **how: Any) -> Seen:
+    try:
+        return _asked(grey, **how)
+    except (ValueError, RuntimeError):  # a text that is no Unicode, or the library's own: this look gave nothing
+        return Seen([])
+
+
+def _asked(grey: Grey, **how: Any) -> Seen:
     found = zxingcpp.read_barcodes(
         grey,
         text_mode=zxingcpp.TextMode.Plain,  # the default spells control characters out
@@ -116,7 +123,7 @@ def zbar_with(library: ModuleType | None, grey: Grey) -> Seen:
     try:
         # Only QR codes: libzbar's DataBar reader has had a hole (CVE-2023-40890) and writes to stderr.
         found = library.decode((grey.tobytes(), width, height), symbols=[library.ZBarSymbol.QRCODE])
-    except ValueError:
+    except (ValueError, library.PyZbarError):
         # "4294967295 is not a valid ZBarOrientation": any code of a structured append.
         return Seen([])
     return Seen([text for text in (_repaired(symbol.data) for symbol in found) if text])

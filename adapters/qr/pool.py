@@ -30,6 +30,9 @@ WAIT_FOR_A_WORKER_S = 20.0
 
 # What a worker may say about a photo, and what the person hears then.
 _PROBLEMS = {"too_big", "unreadable", "out_of_memory"}
+# A QR code holds 7,089 digits at most.
+_LONGEST_CODE = 7_089
+_LONGEST_STAGE = 40
 _ROOT = Path(__file__).resolve().parents[2]
 
 log = logging.getLogger(__name__)
@@ -164,7 +167,7 @@ class Pool:
             worker.kill()
         try:
             worker = _Worker()
-        except (Broken, OSError) as problem:
+        except (Broken, OSError, KeyError) as problem:
             log.exception("photo worker does not start")
             raise NotReady("photos_waiting") from problem
         self._tell(worker)
@@ -197,10 +200,17 @@ def _checked(reply: dict[str, Any]) -> dict[str, Any]:
         if reply["problem"] not in _PROBLEMS:
             raise Broken("unknown problem")
         return reply
-    codes = reply.get("codes")
-    if not isinstance(codes, list) or not all(isinstance(one, str) for one in codes):
+    codes, stage = reply.get("codes"), reply.get("stage")
+    if not isinstance(codes, list) or not all(_is_text(one, _LONGEST_CODE) for one in codes):
         raise Broken("no codes")
+    if not _is_text(stage, _LONGEST_STAGE) or not isinstance(reply.get("cpu_ms"), float):
+        raise Broken("no account of the work")
     return reply
+
+
+def _is_text(one: object, most: int) -> bool:
+    """Whether it is a text of sane length that can be stored and sent on: half a surrogate pair could not."""
+    return isinstance(one, str) and len(one) <= most and not any("\ud800" <= letter <= "\udfff" for letter in one)
 
 
 _pool = Pool()

@@ -35,6 +35,8 @@ MAX_CODES = 100
 def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as pool:
         _confine()
+        # Ctrl-C in a terminal reaches the whole group; the caller ends us when it has finished.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         names = decoders.available()
         _say(pool, {"decoders": names})
         while True:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from adapters.qr import read_codes
-from adapters.qr.pool import Pool
+from adapters.qr.pool import Pool, _checked
+from adapters.qr.wire import Broken
 from core.errors import UserError
 from tests.adapters.qr.codes import code, finder_tile, photo_of, saved
 from tests.adapters.qr.processes import cpu_s, memory_of
@@ -174,3 +175,48 @@ def test_a_forked_child_starts_a_worker_of_its_own(photo: bytes) -> None:
         os._exit(0 if read_codes(photo) == [LABEL] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert read_codes(photo) == [LABEL]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {},
+        {"codes": "gun", "stage": "as it is", "cpu_ms": 1.0},
+        {"codes": [1], "stage": "as it is", "cpu_ms": 1.0},
+        {"codes": ["\ud800"], "stage": "as it is", "cpu_ms": 1.0},
+        {"codes": ["x" * 8000], "stage": "as it is", "cpu_ms": 1.0},
+        {"codes": [], "stage": "a line for the log " * 10, "cpu_ms": 1.0},
+        {"codes": [], "stage": "", "cpu_ms": "1"},
+        {"problem": "you must pay"},
+    ],
+)
+def test_what_a_worker_says_is_not_trusted(reply: dict[str, object]) -> None:
+    with pytest.raises(Broken):
+        _checked(reply)
+
+
+def test_what_a_good_worker_says_is_passed_on() -> None:
+    for reply in ({"codes": [LABEL, "充电"], "stage": "as it is", "cpu_ms": 1.0}, {"problem": "too_big"}):
+        assert _checked(reply) == reply
+
+
+def test_without_libzbar_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    class NoZbar:
+        decoders = ("zxing",)
+
+    pool = Pool(size=1)
+    pool._tell(NoZbar())  # type: ignore[arg-type]  # all that is looked at is what it can do
+    pool._tell(NoZbar())  # type: ignore[arg-type]  # the same
+    assert [record.getMessage() for record in caplog.records].count(
+        "libzbar0 is not installed: gun codes are read by zxing-cpp alone"
+    ) == 1
+
+
+def test_the_log_tells_the_stage_and_nothing_of_the_text(
+    pool: Pool, photo: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="adapters.qr.pool")
+    assert pool.read(photo) == [LABEL]
+    (record,) = [record for record in caplog.records if record.getMessage() == "photo read"]
+    assert (record.__dict__["stage"], record.__dict__["codes"]) == ("as it is", 1)
+    assert LABEL not in str(record.__dict__)
