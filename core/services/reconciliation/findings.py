@@ -49,6 +49,7 @@ class Comparison:
     ours: Counter[str] = field(default_factory=Counter)
     theirs: Counter[str] = field(default_factory=Counter)
     found: dict[str, Difference] = field(default_factory=dict)
+    payments: dict[str, str] = field(default_factory=dict)  # that nobody has booked: subject of a case, and why
     whole: bool = True  # False when somebody was silent: what was not met again may still be there
 
     def differs(self, what: str, subject: str, detail: str, about: Money | None = None) -> None:

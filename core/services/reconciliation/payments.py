@@ -59,6 +59,7 @@ def _payment_is_lost(unit: UnitOfWork, channel: str, line: BillLine, run: Compar
     if order is None:
         run.count(None, line.amount)
         run.differs("payment_unknown", line.transaction, f"for order {line.order_id}, which is not ours", line.amount)
+        run.payments[f"{channel}:{line.order_id}"[:200]] = _on_the_bill(channel, line, "for no order of ours")
         return False
     paid = order.state is TopupState.PAID
     run.count(_expected(unit, order) if paid else None, line.amount)
@@ -69,10 +70,16 @@ def _payment_is_lost(unit: UnitOfWork, channel: str, line: BillLine, run: Compar
     if order.psp_transaction != line.transaction and not order.quote_id:
         detail = f"order {order.id} was paid by {order.psp_transaction} already"
         run.differs("paid_twice", line.transaction, detail, line.amount)
+        run.payments[order.id] = _on_the_bill(channel, line, detail)
     elif _expected(unit, order) != line.amount:
         detail = f"order {order.id} is {_expected(unit, order).decimal} with us, {line.amount.decimal} on their bill"
         run.differs("payment_amount", order.id, detail, line.amount)
     return False
+
+
+def _on_the_bill(channel: str, line: BillLine, why: str) -> str:
+    paid = f"{line.amount.decimal} {line.amount.currency}, transaction {line.transaction}"
+    return f"{channel}: on the bill of {line.day}, {why}: {paid}"[:500]
 
 
 def _expected(unit: UnitOfWork, order: Topup) -> Money:

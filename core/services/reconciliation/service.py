@@ -35,6 +35,7 @@ TOLERATED_AGE = timedelta(days=3)
 KEPT_FOR = timedelta(days=400)
 LEASE_S = 3600.0
 MOST_IN_A_CASE = 5
+DECIDED_LOOKED_THROUGH = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,17 @@ class ReconciliationService:
                 fee = payments.fee_posting(channel, line)
                 if fee is not None:
                     unit.ledger.post(fee, at)
+        self._open_cases(run)
         payments.ask_again(self.wallet, self.providers[channel], lost, sorted(refunds))
+
+    def _open_cases(self, run: Comparison) -> None:
+        """Each payment that nobody has booked is somebody's money: a case, unless it was decided before."""
+        at = self.clock.now()
+        with self.database.write() as unit:
+            decided = unit.cases.listed(decided=True, kind=CaseKind.TOPUP, limit=DECIDED_LOOKED_THROUGH)
+            for subject in run.payments.keys() - {one.subject for one in decided}:
+                id_, detail = f"C{secrets.token_hex(6)}", run.payments[subject]
+                unit.cases.open(Case(id_, CaseKind.TOPUP, subject, "", "", detail, at))
 
     def _compare_books(self, run: Comparison) -> None:
         report = self.books.check()

@@ -136,10 +136,31 @@ def test_an_order_paid_twice_is_found(house: House) -> None:
     house.provider.bills(BillKind.PAYMENT, topup.id, yuan("50"), transaction="P1-again", line_id="again")
     assert house.found() == {"paid_twice:P1-again"}
     # Once somebody has booked it as the driver's, it agrees.
-    house.bench.decide(
-        house.bench.opened(CaseKind.TOPUP, topup.id), Decision.BOOK, amount=yuan("50").decimal, transaction="P1-again"
-    )
+    case = house.bench.case(CaseKind.TOPUP)
+    assert (case.subject, "P1-again" in case.detail) == (topup.id, True)
+    house.bench.decide(case, Decision.BOOK, amount=yuan("50").decimal, transaction="P1-again")
     assert house.found() == set()
+
+
+def test_a_payment_for_no_order_is_a_case_until_somebody_decides(house: House) -> None:
+    house.bench.top_up("10", 9)
+    house.provider.bills(BillKind.PAYMENT, "T9", yuan("10"))
+    house.provider.bills(BillKind.PAYMENT, "NOBODYS", yuan("5"), transaction="P77", fee=None)
+    for _ in range(2):
+        assert house.found() == {"payment_unknown:P77"}
+    case = house.bench.case(CaseKind.TOPUP)
+    assert case.subject == "sandbox:NOBODYS"
+    house.bench.decide(case, Decision.BOOK, amount=yuan("5").decimal, user_id="wei", transaction="P77")
+    assert house.found() == set()
+    assert house.bench.balances()["user:wei:available"] == 5
+
+
+def test_a_payment_that_was_decided_is_not_asked_about_again(house: House) -> None:
+    house.provider.bills(BillKind.PAYMENT, "NOBODYS", yuan("5"), transaction="P77", fee=None)
+    house.found()
+    house.bench.decide(house.bench.case(CaseKind.TOPUP), Decision.REJECT)
+    assert house.found() == {"payment_unknown:P77"}
+    assert house.bench.cases.listed(kind=CaseKind.TOPUP) == []
 
 
 def test_the_same_line_twice_is_found(house: House) -> None:
