@@ -68,6 +68,14 @@ class Wallet(Phone):
     def is_covered(self) -> bool:
         return bool(self.js("return document.body.classList.contains('covered')"))
 
+    def too_small(self) -> list[str]:
+        """What a thumb would miss."""
+        script = """return [].filter.call(document.querySelectorAll('button, a, select, input'), function (node) {
+             var box = node.getBoundingClientRect();
+             return box.width && (box.height < 43.5 || box.width < 43.5) && !node.closest('.check');
+           }).map(function (node) { return node.outerHTML.slice(0, 80); })"""
+        return list(self.js(script))
+
     def overflows(self) -> bool:
         return bool(self.js("return document.documentElement.scrollWidth > window.innerWidth"))
 
@@ -328,8 +336,10 @@ def test_both_languages_and_themes_fit_the_screen(phone: Wallet, theme: str) -> 
         phone.reload(f"/wallet?lang={language}")
         phone.wait(lambda: phone.listed("#lines"))
         assert not phone.overflows()
+        assert phone.too_small() == []
         for name in ("topup", "refund"):
             phone.tap(f"#open-{name}")
+            assert phone.too_small() == []
             assert phone.one(f"#{name} h2").text in ("Top up", "充值", "Refund", "退款")
             assert not phone.overflows()
             phone.tap(f"#{name} [data-close]")
