@@ -17,7 +17,7 @@ from core.services.cases import CaseService, Decision, Wish
 from core.services.charging import ChargingService
 from core.session import ChargingSession, SessionState
 from storage.unit_of_work import SqlDatabase
-from tests.storage.money_samples import add, session, stored, yuan
+from tests.storage.money_samples import session, stored, yuan
 from tests.world import NOW, SetClock
 
 SUPPLIER = "lotus"
@@ -48,15 +48,20 @@ class Bench:
     # --- what there is ----------------------------------------------------------------------------------------
 
     def top_up(self, amount: str, number: int = 1, user_id: str = "lin") -> Topup:
-        topup = self.order(amount, number, TopupState.PAID, user_id)
-        with self.database.write() as unit:
+        topup = self._topup(amount, number, TopupState.PAID, user_id)
+        with self.database.write() as unit:  # one moment, as in production
+            unit.payments.add_topup(topup)
             unit.ledger.post(topped_up("sandbox", topup.psp_transaction, user_id, topup.amount), self.clock.now())
         return topup
 
     def order(self, amount: str, number: int, state: TopupState, user_id: str = "lin") -> Topup:
+        with self.database.write() as unit:
+            return unit.payments.add_topup(self._topup(amount, number, state, user_id))
+
+    def _topup(self, amount: str, number: int, state: TopupState, user_id: str) -> Topup:
         at = self.clock.now()
         paid = state in {TopupState.PAID, TopupState.PARKED}
-        topup = Topup(
+        return Topup(
             id=f"T{number}",
             user_id=user_id,
             client_key=f"top-up-{number}",
@@ -68,8 +73,6 @@ class Bench:
             psp_transaction=f"P{number}" if paid else "",
             paid_at=at if paid else None,
         )
-        with self.database.write() as unit:
-            return unit.payments.add_topup(topup)
 
     def refund(self, topup: Topup, amount: str, state: RefundState = RefundState.BY_HAND) -> Refund:
         at = self.clock.now()
@@ -95,8 +98,9 @@ class Bench:
         at = self.clock.now()
         one = session(number, at=at, **{"state": SessionState.CHARGING, "started_at": at, **more})
         one = replace(one, quote=replace(one.quote, hold=yuan(hold)))
-        add(self.database, one)
         with self.database.write() as unit:
+            unit.sessions.save_quote(one.quote, "signature")
+            assert unit.sessions.add(one) is None
             unit.ledger.open_hold(one.id, one.user_id, yuan(hold), at)
             unit.ledger.post(held_for(one.id, one.user_id, yuan(hold)), at)
         return one
