@@ -174,9 +174,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
         sqlite_strict=True,
     )
-    op.create_index(
-        op.f("ix_outbox_channel_address_state"), "outbox", ["channel", "address", "state"], unique=False
-    )
+    op.create_index(op.f("ix_outbox_channel_address_state"), "outbox", ["channel", "address", "state"], unique=False)
     op.create_index(op.f("ix_outbox_finished_at"), "outbox", ["finished_at"], unique=False)
     op.create_index(op.f("ix_outbox_state_next_at"), "outbox", ["state", "next_at"], unique=False)
     op.create_index(op.f("ix_outbox_user_id"), "outbox", ["user_id"], unique=False)
