@@ -17,7 +17,7 @@ from core.session import LIVE, SessionState
 from core.tariff import Part
 
 PART_NAMES = {
-    Part.ENERGY: N_("Energy"),
+    Part.ENERGY: N_("Energy cost"),
     Part.SERVICE: N_("Service"),
     Part.TIME: N_("Time"),
     Part.PARKING: N_("Parking"),

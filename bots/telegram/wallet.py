@@ -279,7 +279,8 @@ async def _statement(visit: Visit, before: str) -> render.Rendered:
     say, user, wallet = visit.say, visit.user, visit.services.wallet
     if before and not (before.isascii() and before.isdigit() and len(before) < 19):
         raise UserError("old_button")
-    lines = await visit.run_core(wallet.statement, user.id, int(before) if before else None, LINES)
+    found = await visit.run_core(wallet.statement, user.id, int(before) if before else None, LINES + 1)
+    lines = found[:LINES]
     blocks = [bold(ours(say("Statement")))]
     if not before:
         zone = money.zone(user)
@@ -287,7 +288,7 @@ async def _statement(visit: Visit, before: str) -> render.Rendered:
         blocks += [ours("↩️ " + money.refund_line(say, one, zone)) for one in under_way[:3]]
     blocks += [_line(visit, one) for one in lines] or [ours(say("Nothing has been paid yet."))]
     pages = [_press(say("⏮ Newest"), STATEMENT)] if before else []
-    if len(lines) == LINES:
+    if len(found) > LINES:
         pages.append(_press(say("Older ▶"), f"{STATEMENT}{lines[-1].number}"))
     return render.message(fit(blocks), inline([pages, _back(visit)]))
 
