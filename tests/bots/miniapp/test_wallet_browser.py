@@ -200,6 +200,23 @@ def test_the_provider_is_silent_and_the_same_wish_succeeds_later(phone: Wallet) 
     assert len(phone.world.payments.orders) == 1
 
 
+def test_all_is_all_whatever_was_typed_before(phone: Wallet) -> None:
+    phone.driving.tops_up(phone.log_in(), 50)
+    phone.reload()
+    phone.tap("#open-refund")
+    phone.one("#refund-other").send_keys("20")
+    phone.tap("#refund-all")
+    phone.tap("#refund-ask button")
+    phone.sees("#refund-yes")
+    assert phone.listed("#refund-ways") == ["¥50.00 goes back to play money"]
+    phone.tap("#refund-no")
+    phone.tap("#open-refund")
+    phone.tap("#refund-part")
+    phone.tap("#refund-ask button")
+    assert "like 50 or 20.50" in phone.text("#refund-problem")
+    assert phone.world.services.wallet.refunds(phone.driving.user_id(Channel.LOCAL, "lin")) == []
+
+
 def test_refunds_show_where_they_are(phone: Wallet) -> None:
     user_id = phone.log_in()
     phone.driving.tops_up(user_id, 100)

@@ -30,7 +30,7 @@ function previewRefund(event) {
   event.preventDefault();
   var one = refundable(), other = by("refund-other").value.trim();
   by("refund-problem").textContent = "";
-  var money = by("refund-part").checked || other ? typedAmount(other, one.refundable.currency) : one.refundable;
+  var money = by("refund-part").checked ? typedAmount(other, one.refundable.currency) : one.refundable;
   if (!money) { by("refund-problem").textContent = t("bad_amount"); by("refund-other").focus(); return; }
   var query = "?amount_minor=" + money.amount_minor + "&currency=" + money.currency;
   call("GET", "/wallet/refunds/preview" + query).then(function (doc) {
