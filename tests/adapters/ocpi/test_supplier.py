@@ -255,11 +255,22 @@ def test_a_location_that_a_push_spoke_of_is_asked_for(
 def test_one_station(cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:
     cpo.lists["locations"] = [location("A")]
     for cpo.wraps in (False, True):
-        found = supplier.station("a")
+        found = supplier.location("a")
         assert isinstance(found, Station)
         assert found.external_id == "BEBEC:A"
     with pytest.raises(SupplierUnavailable):
-        supplier.station("B")
+        supplier.location("B")
+
+
+def test_a_station_of_ours_is_asked_for_by_our_own_name_for_it(cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:
+    unknown = supplier.station("BEBEC:A")
+    assert isinstance(unknown, Rejected)
+    assert unknown.reason == "removed"
+    cpo.lists["locations"] = [location("A")]
+    assert [one.external_id for one in supplier.stations() if isinstance(one, Station)] == ["BEBEC:A"]
+    found = supplier.station("BEBEC:A")
+    assert isinstance(found, Station)
+    assert found.external_id == "BEBEC:A"
 
 
 def test_records(ours: OurSide, cpo: ScriptedCpo, supplier: OcpiSupplier) -> None:

@@ -86,7 +86,7 @@ def test_the_webhook_is_registered_with_its_secret(telegram: BotApi, bot: Telegr
     assert telegram.webhook["url"] == "https://kilowatch.example/telegram"
     assert telegram.webhook["secret_token"] == SECRET
     assert set(telegram.webhook["allowed_updates"]) == {
-        "message", "edited_message", "callback_query", "my_chat_member",
+        "message", "edited_message", "callback_query", "my_chat_member", "pre_checkout_query",
     }  # fmt: skip
     assert telegram.webhook.get("drop_pending_updates") is not True
     assert not telegram.made("deleteWebhook")
