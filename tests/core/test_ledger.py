@@ -166,6 +166,16 @@ def test_a_transfer_joins_two_accounts_of_one_currency() -> None:
             Transfer("x", here, other, Money(5, "EUR"), Cause.HOLD)
     with pytest.raises(LedgerError, match="one currency"):
         Transfer("x", ledger.held("a", "EUR"), here, CNY5, Cause.HOLD)
+    for other in ("AUD", "USD"):
+        with pytest.raises(LedgerError, match="one currency"):
+            Transfer("x", here, ledger.held("a", "CNY"), Money(5, other), Cause.HOLD)
+
+
+def test_the_smallest_amount_is_given_back_too() -> None:
+    """A cent less than settled: it goes from the supplier to the driver, not the other way."""
+    one = ledger.adjusted("S1", "acme:R7", "lin", "acme", "CNY", from_user=-1, overrun=0)
+    expected = "adj:acme:R7: supplier:acme:payable:CNY > user:lin:available:CNY 1 CNY adjustment S1"
+    assert lines(one) == [expected]
 
 
 @pytest.mark.parametrize(
