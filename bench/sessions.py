@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -214,12 +214,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     figures: dict[str, dict[str, float]] = {}
-    run: Callable[[str], dict[str, float]] = lambda url: measure(url, asked.n)  # noqa: E731 - one line says it
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
-        figures["sqlite"] = run(f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
+        figures["sqlite"] = measure(f"sqlite:///{Path(folder) / 'bench.sqlite3'}", asked.n)
     with postgres() as url:
         if url is not None:
-            figures["postgresql"] = run(url)
+            figures["postgresql"] = measure(url, asked.n)
     if asked.json:
         print(json.dumps(figures, indent=2))
         return

@@ -17,4 +17,4 @@ CALLBACK_DATA_SECRET_IV = "sandbox-push--iv"  # noqa: S105
 CALLBACK_SIG_SECRET = "sandbox-push-sig"  # noqa: S105
 
 # For registering with the sandbox's OCPI side; dead while somebody is registered.
-OCPI_TOKEN_A = "sandbox-only-token-a"  # noqa: S105
+OCPI_TOKEN_A = "sandbox-only-token-a"  # noqa: S105  public on purpose: it opens the sandbox alone
