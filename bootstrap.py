@@ -19,6 +19,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Blueprint
 from redis import Redis
@@ -49,6 +50,7 @@ from bots.wechat.sender import NoticeTemplate, WechatSender, WechatTemplateSende
 from core.charging import ChargeRecord
 from core.clock import SystemClock
 from core.errors import ConfigurationError, SupplierUnavailable
+from core.guncode import OwnLinks
 from core.payments import PaymentUnavailable
 from core.ports import (
     CanBePinged,
@@ -69,6 +71,7 @@ from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
 from core.services.finder import StationFinder
+from core.services.guns import GunService
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
@@ -77,8 +80,10 @@ from core.services.notify import SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
+from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.whereabouts import Whereabouts
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -335,12 +340,15 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     inbox, providers = Inbox(database, clock), payment_providers(settings, clock)
     wallet = WalletService(database, clock, providers, outbox.ring)
     handlers |= {"refund": wallet.send_refund, "complete_authorisation": wallet.complete_authorisation}
-    books = BooksService(database, clock)
+    books, whereabouts = BooksService(database, clock), Whereabouts(clock)
+    scanning = ScanningService(database, index, clock, may_sell=may_sell(settings), own=own_links(settings))
     return Services(
         clock=clock,
         database=database,
         index=index,
         finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
+        whereabouts=whereabouts,
+        guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
         accounts=AccountService(database, clock),
         login=LoginService(database, clock, login_doors(settings)),
         linking=LinkingService(database, clock, ways_over(settings)),
@@ -361,6 +369,23 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         suppliers=suppliers,
         public_url=settings.public_url,
     )
+
+
+def may_sell(settings: Settings) -> dict[str, frozenset[str]]:
+    """Whose guns a supplier may speak for, by supplier id; those alone whose block says so."""
+    found = {}
+    for one in settings.suppliers:
+        if isinstance(one.config, CecConfig) and one.config.sells:
+            found[one.id] = frozenset({one.config.their_operator_id, *one.config.sells})
+        elif isinstance(one.config, OcpiConfig) and one.config.sells:
+            found[one.id] = frozenset(one.config.sells)
+    return found
+
+
+def own_links(settings: Settings) -> OwnLinks | None:
+    """Where our own links to guns lead; None where we have no address."""
+    host = urlsplit(settings.public_url).hostname
+    return OwnLinks(pages=frozenset({host})) if host else None
 
 
 def login_doors(settings: Settings) -> Doors:

@@ -130,6 +130,7 @@ def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) 
         dialect=dialect,
         start_reasons=_start_reasons(block),
         inbound=_inbound(block, env),
+        sells=_sells(block),
         licence=_text(block, "licence", ""),
         attribution=_text(block, "attribution", ""),
     )
@@ -175,9 +176,17 @@ def _ocpi(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str])
         attribution=_text(block, "attribution", ""),
         url=_text(block, "url", ""),
         origins=tuple(origins),
+        sells=_sells(block),
         pushes_tokens=_yes_or_no(block, "pushes_tokens") or False,
         encodes=_yes_or_no(block, "encodes_tokens"),
     )
+
+
+def _sells(block: Mapping[str, object]) -> tuple[str, ...]:
+    sells = block.get("sells", [])
+    if not isinstance(sells, list) or not all(isinstance(one, str) and one for one in sells):
+        raise _Problem('sells must be a list of operator ids, e.g. ["123456789"]')
+    return tuple(sells)
 
 
 def _yes_or_no(block: Mapping[str, object], name: str) -> bool | None:

@@ -12,7 +12,7 @@ from cli.base import NEGATIVE_NUMBERS, commands, with_settings, words
 from core.errors import UserError
 from core.geo import Datum, Point
 from core.guncode import GunCode
-from core.services.scanning import Decision, Resolved, ScanningService
+from core.services.scanning import Decision, Resolved
 from core.shield import DriverPosition, FoundGun
 
 
@@ -34,7 +34,7 @@ def scan(
 ) -> None:
     """The gun that a QR code names: a picture of it, its text, or the number printed on the gun."""
     services, say = bootstrap.build_services(settings), words(lang)
-    scanning = ScanningService(services.database, services.index, services.clock)
+    scanning = services.guns.scanning
     position = None
     if place:
         position = DriverPosition(Point(*place, datum=Datum(datum)).wgs84, services.clock.now())

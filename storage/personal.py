@@ -5,6 +5,7 @@ Every table is named in exactly one of the lists here, which a test holds: a tab
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -33,11 +34,15 @@ from storage.tables import (
     kept_searches,
     link_codes,
     link_tries,
+    live_messages,
     logins,
     metadata,
+    opinions,
     outbox,
     record_bookings,
     refunds,
+    scan_photos,
+    scans,
     session_events,
     session_updates,
     topups,
@@ -76,6 +81,8 @@ KEPT: dict[Table, Owned] = {
     logins: _by_user(logins),
     link_codes: _by_user(link_codes),
     link_tries: _by_user(link_tries),
+    scans: _by_user(scans),
+    scan_photos: lambda ids: scan_photos.c.scan_id.in_(select(scans.c.id).where(scans.c.user_id.in_(ids))),
     charge_quotes: _by_user(charge_quotes),
     charging_sessions: _by_user(charging_sessions),
     session_events: _of_sessions(session_events.c.session_id, charging_sessions.c.id),
@@ -83,6 +90,8 @@ KEPT: dict[Table, Owned] = {
     commands: _of_sessions(commands.c.start_seq, charging_sessions.c.start_seq),
     charge_records: _of_sessions(charge_records.c.start_seq, charging_sessions.c.start_seq),
     record_bookings: _of_sessions(record_bookings.c.session_id, charging_sessions.c.id),
+    live_messages: _of_sessions(live_messages.c.session_id, charging_sessions.c.id),
+    opinions: _by_user(opinions),
     accounts: lambda ids: _in_pots(accounts.c.id, ids),
     transfers: lambda ids: or_(_in_pots(transfers.c.debit, ids), _in_pots(transfers.c.credit, ids)),
     holds: _by_user(holds),
@@ -94,10 +103,22 @@ KEPT: dict[Table, Owned] = {
     outbox: _by_user(outbox),
 }
 # Deleted when the person goes. The others stay for the books, under an id that then leads to nobody.
-_DELETED = (identities, cars, consents, kept_searches, logins, link_codes, link_tries, idempotency)
+_DELETED = (
+    scan_photos,
+    scans,
+    live_messages,
+    identities,
+    cars,
+    consents,
+    kept_searches,
+    logins,
+    link_codes,
+    link_tries,
+    idempotency,
+)
 # Hashes of secrets, signatures and leases say nothing about the person and are nobody's to have.
 _LEFT_OUT = frozenset({"token_hash", "code_hash", "request_hash", "body_hash", "signature", "token", "lease_until"})
-_JSON = frozenset({"document", "filters", "asked", "body"})
+_JSON = frozenset({"document", "filters", "asked", "body", "choices"})
 
 # Nothing of a person is written here: what suppliers publish, our own work, and sums without names.
 WITHOUT_PEOPLE = frozenset(
@@ -106,6 +127,7 @@ WITHOUT_PEOPLE = frozenset(
         "connectors",
         "differences",
         "freezes",
+        "gun_texts",
         "halts",
         "links",
         "partner_objects",
@@ -141,6 +163,8 @@ def _plain(name: str, value: Any) -> Any:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if name in _JSON and isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
@@ -154,7 +178,7 @@ def forget(db: Connection, user_ids: Sequence[str], at: datetime) -> None:
     names = list(db.execute(select(identities.c.external_id).where(identities.c.user_id.in_(user_ids))).scalars())
     _forget_messages(db, user_ids, names)
     for table in _DELETED:
-        db.execute(delete(table).where(table.c.user_id.in_(user_ids)))
+        db.execute(delete(table).where(KEPT[table](user_ids)))
     blank = {
         "language": "en",
         "energy_kwh": DEFAULT_KWH,

@@ -22,7 +22,9 @@ from core.ports import (
     LedgerRepository,
     LinkCodeRepository,
     LinkRepository,
+    LiveMessageRepository,
     LoginRepository,
+    OpinionRepository,
     OutboxRepository,
     PartnerObjectRepository,
     PartnerRepository,
@@ -30,6 +32,7 @@ from core.ports import (
     PeopleRepository,
     ReconciliationRepository,
     RecordRepository,
+    ScanRepository,
     SessionRepository,
     TickRepository,
     UserRepository,
@@ -53,6 +56,7 @@ from storage.payments import SqlPayments
 from storage.people import SqlPeople
 from storage.reconciliations import SqlReconciliations
 from storage.records import SqlRecords
+from storage.scans import SqlLiveMessages, SqlOpinions, SqlScans
 from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
 from storage.ticks import SqlTicks
@@ -88,6 +92,9 @@ class SqlUnitOfWork:
         self.cases: CaseRepository = SqlCases(db, locks=writes)
         self.halts: HaltRepository = SqlHalts(db)
         self.reconciliations: ReconciliationRepository = SqlReconciliations(db)
+        self.scans: ScanRepository = SqlScans(db, locks=writes)
+        self.live_messages: LiveMessageRepository = SqlLiveMessages(db)
+        self.opinions: OpinionRepository = SqlOpinions(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
 

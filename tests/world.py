@@ -25,6 +25,7 @@ from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
 from core.services.finder import StationFinder
+from core.services.guns import GunService
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
@@ -33,8 +34,10 @@ from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
 from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
+from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.whereabouts import Whereabouts
 from core.station import (
     Connector,
     ConnectorRef,
@@ -250,11 +253,14 @@ def make_world(
         "complete_authorisation": wallet.complete_authorisation,
     }
     books = BooksService(database, clock)
+    scanning, whereabouts = ScanningService(database, index, clock), Whereabouts(clock)
     services = Services(
         clock=clock,
         database=database,
         index=index,
         finder=StationFinder(index, suppliers, clock),
+        whereabouts=whereabouts,
+        guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
         accounts=AccountService(database, clock),
         login=LoginService(database, clock, doors or Doors(local=True)),
         linking=LinkingService(database, clock, ways or WaysOver()),

@@ -44,7 +44,8 @@ class CecConfig:
     """A partner's block in the suppliers file. The secrets are the set that the partner issued to us.
 
     `start_reasons` are the partner's own codes (3-99) for a refused start, in our words; `inbound` is there for a
-    partner that pushes.
+    partner that pushes. `sells` are the operator ids whose guns it may speak for; empty: nobody said, and the driver
+    confirms the station of a gun that is not the partner's own.
     """
 
     supplier_id: str
@@ -61,6 +62,7 @@ class CecConfig:
     dialect: Dialect = CEC_2016
     start_reasons: Mapping[int, str] = field(default_factory=dict)
     inbound: Inbound | None = None
+    sells: tuple[str, ...] = ()
     licence: str = ""
     attribution: str = ""
 

@@ -22,6 +22,7 @@ class OcpiConfig:
     url: str = ""
     origins: tuple[str, ...] = ()  # further origins of theirs, beside the one of the versions address
     pushes_tokens: bool = False  # True: the partner starts nothing for a token it was not told before
+    sells: tuple[str, ...] = ()  # the parties whose guns it may speak for ("DEABC"); empty: nobody said
     encodes: bool | None = None  # None: as the version says, and the other form where that is refused
 
     @property

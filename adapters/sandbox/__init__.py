@@ -34,5 +34,6 @@ def sandbox_config(base_url: str, dialect: Dialect = CEC_2016) -> CecConfig:
             sig_secret=keys.CALLBACK_SIG_SECRET,
             loopback_only=True,
         ),
+        sells=(keys.OPERATOR_ID,),
         attribution="Made-up stations of the sandbox operator",
     )

@@ -221,6 +221,14 @@ _ERRORS = {
         "{station}: type the last four characters of the number on your gun, or send your location."
     ),
     "scan_which_gun": N_("{station} has several guns with this code. Choose yours."),
+    "scan_was_refused": N_("We refused this code. Scan the one on the gun again, or type the gun's number."),
+    "scan_wrong_number": N_("That was the third wrong answer. Scan the code on the gun again."),
+    "scan_answered": N_("That has been answered already. Scan the code again to begin anew."),
+    "scan_too_old": N_("This scan is too old. Scan the code on the gun again."),
+    "scan_open": N_("Answer the question about this gun first, or scan its code again."),
+    "no_such_scan": N_("We do not know this scan. Scan the code on the gun."),
+    "wrong_last_four": N_("That is not what stands on this gun. Look again; {left} tries are left."),
+    "too_many_scans": N_("Too many codes in a short time. Wait a while, or ask at the station."),
     "too_many_cars": N_("That is more than {most} cars. Take one out first."),
     "bad_battery": N_("Say the battery in kWh, between {least} and {most}; what can be charged of it is not more."),
     "confirm_unlink": N_(

@@ -64,6 +64,7 @@ from core.ports.people import (
     TieKind,
     UserRepository,
 )
+from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
 from core.ports.search import ChangeStream, Geocoder, Hit, IndexState, Nearby, Place, StationIndex
 from core.ports.suppliers import (
     CanBePinged,
@@ -138,12 +139,14 @@ __all__ = [
     "ListsOneStation",
     "ListsRecords",
     "ListsStations",
+    "LiveMessageRepository",
     "Login",
     "LoginKind",
     "LoginRepository",
     "LogsInOnPages",
     "MintsNumbers",
     "Nearby",
+    "OpinionRepository",
     "OutboxRepository",
     "Partner",
     "PartnerObject",
@@ -169,6 +172,7 @@ __all__ = [
     "RecordVerdict",
     "ReportsStatus",
     "SavedAnswer",
+    "ScanRepository",
     "SendsNotices",
     "SessionClash",
     "SessionRepository",

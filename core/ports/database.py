@@ -19,6 +19,7 @@ from core.ports.money import (
 )
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import LinkCodeRepository, LoginRepository, PeopleRepository, UserRepository
+from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
 
 
@@ -48,6 +49,9 @@ class UnitOfWork(Protocol):
     cases: CaseRepository
     halts: HaltRepository
     reconciliations: ReconciliationRepository
+    scans: ScanRepository
+    live_messages: LiveMessageRepository
+    opinions: OpinionRepository
 
 
 class Database(Protocol):

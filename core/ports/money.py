@@ -358,6 +358,7 @@ class CaseKind(StrEnum):
     ORPHAN = "orphan"
     TOPUP = "topup"
     DIFFERENCE = "difference"  # found by the reconciliation
+    STICKER = "sticker"  # a driver says that a gun's code is not the operator's
     BY_HAND = "by_hand"  # money that one of us moved: a supplier paid, a payout received, a chargeback
 
 

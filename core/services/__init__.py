@@ -12,6 +12,7 @@ from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.finder import StationFinder
+from core.services.guns import GunService
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService
 from core.services.login import LoginService
@@ -21,6 +22,7 @@ from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.whereabouts import Whereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Services:
     database: Database
     index: StationIndex
     finder: StationFinder
+    whereabouts: Whereabouts  # of drivers, in memory, for ten minutes
+    guns: GunService
     accounts: AccountService
     login: LoginService
     linking: LinkingService

@@ -124,9 +124,18 @@ class ScanningService:
         self.database, self.index, self.clock = database, index, clock
         self.may_sell, self.own = may_sell or {}, own
 
+    def read(self, text: str) -> GunCode:
+        """What a text says, before anything is looked up."""
+        return parse(text, self.own)
+
+    def guns_at(self, station_ids: Sequence[str]) -> list[FoundGun]:
+        """The guns of these stations, as their suppliers tell them."""
+        with self.database.read() as unit:
+            return self._guns(unit, list(dict.fromkeys(station_ids)))
+
     def resolve(self, text: str, near: Point | None = None) -> Resolved:
         """The guns a text names. `near` is where the driver is: labels of a few characters mean a gun there."""
-        code = parse(text, self.own)
+        code = self.read(text)
         if not code.known:
             return Resolved(code)
         if near is not None and code.guess and len(code.short_code) < LEAST_NUMBER:

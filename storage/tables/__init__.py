@@ -33,6 +33,7 @@ from storage.tables.money import (
     transfers,
 )
 from storage.tables.parts import key, metadata, number_key, table, words
+from storage.tables.scanning import gun_texts, live_messages, opinions, scan_photos, scans
 
 # --- catalogue ------------------------------------------------------------------------------------------------
 
@@ -397,6 +398,7 @@ __all__ = [
     "consents",
     "differences",
     "freezes",
+    "gun_texts",
     "halts",
     "holds",
     "idempotency",
@@ -406,8 +408,10 @@ __all__ = [
     "link_codes",
     "link_tries",
     "links",
+    "live_messages",
     "logins",
     "metadata",
+    "opinions",
     "outbox",
     "partner_objects",
     "partners",
@@ -417,6 +421,8 @@ __all__ = [
     "reconciliations",
     "record_bookings",
     "refunds",
+    "scan_photos",
+    "scans",
     "session_events",
     "session_updates",
     "splits",

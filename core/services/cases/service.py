@@ -183,6 +183,7 @@ _BY_KIND: dict[CaseKind, Callable[[Desk], None]] = {
     CaseKind.TOPUP: decide_topup,
     CaseKind.REFUND: decide_refund,
     CaseKind.DIFFERENCE: _note,
+    CaseKind.STICKER: _note,
     CaseKind.BY_HAND: _note,
 }
 
