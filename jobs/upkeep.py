@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def clean_up() -> None:
-    """Forget searches and scans that nobody reported after 30 days, and finished inbox messages and old clock slots after two.
+    """Forget searches and unreported scans after 30 days, finished inbox messages and old clock slots after two.
 
     Logins and link codes that ended go, and after a week answers to requests and quotes that led to nothing. Money
     that came to an account after it was joined with another is brought to where it belongs.
