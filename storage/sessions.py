@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from core.charging import ChargeRecord
 from core.frozen import quote_from_text, quote_to_text
 from core.money import Money
-from core.ports import Booking, BookingState, SessionClash
+from core.ports import Booking, BookingState, HistoryFilter, SessionClash
 from core.session import BUSY, LIVE, ChargingSession, Event, FrozenQuote, SessionEvent, SessionState
 from core.station import ConnectorRef
 from storage.bulk import insert, upsert
@@ -25,6 +27,7 @@ _MAY_GET_A_RECORD = sorted(one.value for one in LIVE | {SessionState.PROVISIONAL
 _WITHOUT_RECORD = (SessionState.PROVISIONAL.value, SessionState.CLOSED.value)
 # The reason may be gone when we look for it: then the row goes in at the next try.
 _TRIES = 5
+_ROWS_AT_ONCE = 100
 # A record comes after the charge has ended; the supplier's clock may be ahead of ours by this much.
 _CLOCKS_DIFFER_BY = timedelta(hours=1)
 
@@ -99,12 +102,25 @@ class SqlSessions:
             raise LookupError(f"no session {session.id}")
 
     def of_user(
-        self, user_ids: Sequence[str], *, before: datetime | None = None, limit: int = 20
+        self,
+        user_ids: Sequence[str],
+        *,
+        before: datetime | None = None,
+        limit: int = 20,
+        wanted: HistoryFilter | None = None,
     ) -> list[ChargingSession]:
-        statement = _SESSIONS.where(_C.user_id.in_(list(user_ids)))
+        wanted = wanted or HistoryFilter()
+        statement = _SESSIONS.where(_C.user_id.in_(list(user_ids)), *_narrowed(wanted))
         if before is not None:
             statement = statement.where(_C.created_at < before)
-        return self._many(statement.order_by(_C.created_at.desc(), _C.id).limit(limit))
+        ordered = statement.order_by(_C.created_at.desc(), _C.id)
+        words = _words(wanted.station)
+        if not words:
+            return self._many(ordered.limit(limit))
+        # The names stand in the quotes as they were shown, and the two databases fold the letters of the world
+        # differently: the words are compared here, row by row until there are enough.
+        rows = self.db.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE)).mappings()
+        return list(islice((one for one in map(_session, rows) if _is_at(one, wanted.station, words)), limit))
 
     def busy_of(self, user_id: str) -> ChargingSession | None:
         return self._one(_SESSIONS.where(_C.user_id == user_id, _C.state.in_(_BUSY)))
@@ -205,6 +221,28 @@ _PLAIN = (
     "unknown_since",
     "next_look_at",
 )
+
+
+def _narrowed(wanted: HistoryFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield _C.created_at >= wanted.since
+    if wanted.until is not None:
+        yield _C.created_at < wanted.until
+    if wanted.states:
+        yield _C.state.in_(sorted(one.value for one in wanted.states))
+    if wanted.supplier_id:
+        yield _C.supplier_id == wanted.supplier_id
+
+
+def _words(text: str) -> list[str]:
+    return unicodedata.normalize("NFKC", text).casefold().split()
+
+
+def _is_at(session: ChargingSession, station: str, words: Sequence[str]) -> bool:
+    if session.station_id == station.strip():
+        return True
+    names = " ".join(_words(f"{session.quote.station_name} {session.quote.operator_name}"))
+    return all(word in names for word in words)
 
 
 def _row(session: ChargingSession) -> dict[str, Any]:

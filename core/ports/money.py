@@ -119,6 +119,17 @@ class SessionClash(StrEnum):
     SAME_NUMBER = "same_number"  # another session has this start number
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which charges of a person are wanted; what is left out asks for nothing."""
+
+    since: datetime | None = None  # the driver's yes came at this moment or later
+    until: datetime | None = None  # and before this one
+    station: str = ""  # a station's id, or words that its name and operator hold between them
+    states: frozenset[SessionState] = frozenset()
+    supplier_id: str = ""
+
+
 class SessionRepository(Protocol):
     def save_quote(self, quote: FrozenQuote, signature: str) -> None: ...
 
@@ -151,7 +162,12 @@ class SessionRepository(Protocol):
     def diary(self, session_id: str) -> list[SessionEvent]: ...
 
     def of_user(
-        self, user_ids: Sequence[str], *, before: datetime | None = None, limit: int = 20
+        self,
+        user_ids: Sequence[str],
+        *,
+        before: datetime | None = None,
+        limit: int = 20,
+        wanted: HistoryFilter | None = None,
     ) -> list[ChargingSession]:
         """Newest first."""
         ...

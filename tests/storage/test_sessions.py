@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +16,7 @@ from core.charging import ChargeRecord
 from core.frozen import quote_from_text, quote_to_text
 from core.money import Money
 from core.payments import Topup, TopupState
-from core.ports import Booking, BookingState, SessionClash
+from core.ports import Booking, BookingState, HistoryFilter, SessionClash
 from core.session import BUSY, LIVE, ChargingSession, Event, SessionEvent, SessionState
 from core.station import ConnectorRef
 from storage.unit_of_work import SqlDatabase
@@ -192,6 +193,45 @@ def test_lists_of_sessions(database: SqlDatabase) -> None:
         assert unit.sessions.failed_starts("lin", NOON + minutes(9)) == 1
         assert unit.sessions.failed_starts("lin", NOON) == 2
         assert unit.sessions.failed_starts("wei", NOON) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (HistoryFilter(), "54321"),
+        (HistoryFilter(since=NOON + minutes(2), until=NOON + minutes(4)), "32"),
+        (HistoryFilter(states=frozenset({SessionState.SETTLED, SessionState.REVIEW})), "42"),
+        (HistoryFilter(supplier_id="tulip"), "43"),
+        (HistoryFilter(station="station-9"), "3"),
+        (HistoryFilter(station="  ROAD lotus "), "51"),
+        (HistoryFilter(station="人民 云快充"), "2"),
+        (HistoryFilter(station="Ｉｎｎｓｔｒａｓｓｅ straße"), "4"),
+        (HistoryFilter(station="straße", states=frozenset({SessionState.START_FAILED})), ""),
+        (HistoryFilter(station="%"), ""),
+    ],
+)
+def test_the_charges_that_are_asked_for(database: SqlDatabase, wanted: HistoryFilter, found: str) -> None:
+    failed, settled, review = SessionState.START_FAILED, SessionState.SETTLED, SessionState.REVIEW
+    in_china: dict[str, Any] = {"station_name": "人民广场", "operator_name": "云快充"}
+    charges: list[tuple[SessionState, str, dict[str, Any]]] = [
+        (failed, "lotus", {}),
+        (settled, "lotus", in_china),
+        (failed, "tulip", {"station_name": "Canal", "station_id": "station-9"}),
+        (review, "tulip", {"station_name": "INNSTRASSE Straße"}),
+        (failed, "lotus", {}),
+    ]
+    for number, (state, supplier_id, said) in enumerate(charges, 1):
+        at = NOON + minutes(number)
+        frozen = quote(number, at=at, **said)
+        here = frozen.station_id
+        add(database, session(number, at=at, state=state, supplier_id=supplier_id, station_id=here, quote=frozen))
+    with database.read() as unit:
+        listed = unit.sessions.of_user(["lin"], wanted=wanted)
+        assert "".join(one.id[-1] for one in listed) == found
+        paged = unit.sessions.of_user(["lin"], wanted=wanted, limit=1)
+        if paged:
+            paged += unit.sessions.of_user(["lin"], wanted=wanted, before=paged[-1].created_at)
+        assert paged == listed
 
 
 def test_sessions_that_a_record_may_come_for(database: SqlDatabase) -> None:

@@ -12,7 +12,7 @@ from core.charging import ChargeRecord, SessionUpdate
 from core.errors import NotFound, SupplierUnavailable
 from core.money import Money
 from core.outbox import OutboxRow, Result
-from core.ports import Booking, Clock, Database, ListsRecords, ListsStations, UnitOfWork
+from core.ports import Booking, Clock, Database, HistoryFilter, ListsRecords, ListsStations, UnitOfWork
 from core.services.charging.following import Following
 from core.services.charging.means import WALLET, Means, Tell
 from core.services.charging.quoting import Quoting
@@ -100,11 +100,14 @@ class ChargingService:
             raise NotFound("no_such_session")
         return session
 
-    def history(self, user_id: str, before: datetime | None = None, limit: int = 20) -> list[ChargingSession]:
-        """The charges of this person, newest first; go on with the `created_at` of the last one."""
+    def history(
+        self, user_id: str, before: datetime | None = None, limit: int = 20, wanted: HistoryFilter | None = None
+    ) -> list[ChargingSession]:
+        """The charges of this person that are wanted, newest first; go on with the `created_at` of the last one."""
+        most = max(1, min(limit, MOST_SESSIONS))
         with self.means.database.read() as unit:
             people = unit.people.same_person(user_id)
-            return unit.sessions.of_user(people, before=before, limit=max(1, min(limit, MOST_SESSIONS)))
+            return unit.sessions.of_user(people, before=before, limit=most, wanted=wanted)
 
     # --- the outbox -------------------------------------------------------------------------------------------
 
