@@ -22,6 +22,8 @@ _AMOUNTS = ("expected", "hold")
 def quote_to_text(quote: FrozenQuote) -> str:
     """Canonical JSON: sorted names, no blanks, decimals digit for digit."""
     said = {one.name: _plain(getattr(quote, one.name)) for one in fields(quote)}
+    if not quote.code_rest:
+        del said["code_rest"]  # quotes without it were signed before there was such a field
     return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -139,7 +139,8 @@ class FrozenQuote:
     """What the driver said yes to: gun, price version and hold, as they were shown. Kept and signed as it was.
 
     `tariff` is the tariff itself as JSON, so that the bill can be made again when the price has long changed. `parts`
-    are exact and add up to what is expected, before rounding.
+    are exact and add up to what is expected, before rounding. `code_rest` is what the gun's code says beside the gun,
+    for the supplier (T/CEC 102, QRCode of query_start_charge).
     """
 
     id: str
@@ -161,6 +162,7 @@ class FrozenQuote:
     created_at: datetime
     expires_at: datetime
     parts: Mapping[Part, Decimal] = field(default_factory=dict)
+    code_rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

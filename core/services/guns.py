@@ -222,7 +222,9 @@ class GunService:
         told = self._again(scan)
         if told.gun is None:
             raise NotFound("no_such_gun")
-        quote = self.charging.quote(user_id, scan.ref, energy_kwh, station_id=scan.station_id)
+        quote = self.charging.quote(
+            user_id, scan.ref, energy_kwh, station_id=scan.station_id, code_rest=told.code.rest
+        )
         scan = self._moved(replace(scan, quote_id=quote.id), {ScanState.PASSED})
         available = self._available(user_id, quote.hold.currency)
         missing = quote.hold - available if available < quote.hold else None

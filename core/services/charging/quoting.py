@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
@@ -49,7 +49,9 @@ class Quoting:
     def __init__(self, means: Means) -> None:
         self.means = means
 
-    def quote(self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, station_id: str = "") -> FrozenQuote:
+    def quote(
+        self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, station_id: str = "", code_rest: str = ""
+    ) -> FrozenQuote:
         """The cheapest offer for this gun, or that of this station. Energy in kWh.
 
         Raises NotFound("no_such_gun"), UserError ("bad_energy", "cannot_start_here", "gun_out_of_order", "no_price",
@@ -58,20 +60,22 @@ class Quoting:
         if not (energy_kwh.is_finite() and LEAST_KWH <= energy_kwh <= MOST_KWH):
             raise UserError("bad_energy", least=LEAST_KWH, most=MOST_KWH)
         try:
-            return self._quoted(user_id, ref, energy_kwh, station_id)
+            return self._quoted(user_id, ref, energy_kwh, station_id, code_rest)
         except UserError as refusal:
             if refusal.code != "price_too_old":
                 raise
         with self.means.database.read() as unit:
             guns = self._guns(unit, ref, station_id)
         freshen(self.means, guns)
-        return self._quoted(user_id, ref, energy_kwh, station_id)
+        return self._quoted(user_id, ref, energy_kwh, station_id, code_rest)
 
-    def _quoted(self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, station_id: str) -> FrozenQuote:
+    def _quoted(
+        self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, station_id: str, code_rest: str
+    ) -> FrozenQuote:
         at = self.means.clock.now()
         with self.means.database.write() as unit:
             offer = self._best(self._guns(unit, ref, station_id), unit, energy_kwh, at)
-            frozen = _frozen(user_id, offer, energy_kwh, at)
+            frozen = replace(_frozen(user_id, offer, energy_kwh, at), code_rest=code_rest)
             unit.sessions.save_quote(frozen, self.signature(frozen))
         return frozen
 

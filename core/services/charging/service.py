@@ -58,14 +58,17 @@ class ChargingService:
 
     # --- a driver ---------------------------------------------------------------------------------------------
 
-    def quote(self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, *, station_id: str = "") -> FrozenQuote:
+    def quote(
+        self, user_id: str, ref: ConnectorRef, energy_kwh: Decimal, *, station_id: str = "", code_rest: str = ""
+    ) -> FrozenQuote:
         """What this gun costs for so many kWh, frozen for five minutes, and what would be held.
 
-        Without a `station_id` the cheapest supplier that can start there. Raises NotFound("no_such_gun"), UserError
+        Without a `station_id` the cheapest supplier that can start there. `code_rest` is handed on to the supplier
+        with the start. Raises NotFound("no_such_gun"), UserError
         ("bad_energy", "cannot_start_here", "gun_out_of_order", "no_price", "price_too_old": its supplier was asked
         for a newer one and told none), Conflict("gun_busy").
         """
-        return self._quoting.quote(user_id, ref, energy_kwh, station_id)
+        return self._quoting.quote(user_id, ref, energy_kwh, station_id, code_rest)
 
     def start(
         self,

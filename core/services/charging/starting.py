@@ -85,7 +85,7 @@ class Starting:
             return Result(Fate.POINTLESS)
         supplier = self.means.starter(session.supplier_id)
         reply = (
-            supplier.start(session.ref, start_seq=session.start_seq)
+            supplier.start(session.ref, start_seq=session.start_seq, gun_code_rest=session.quote.code_rest)
             if supplier is not None
             else CommandReply(Outcome.REJECTED, "not_sent", "the supplier is no longer connected")
         )
