@@ -37,6 +37,7 @@ from core.ports import (
     TickRepository,
     UserRepository,
 )
+from core.ports.search import VicinityRepository
 from storage.cases import SqlCases, SqlHalts
 from storage.catalogue import SqlCatalogue
 from storage.changes import SqlChanges
@@ -61,6 +62,7 @@ from storage.sessions import SqlBookings, SqlSessions
 from storage.tables import stations
 from storage.ticks import SqlTicks
 from storage.users import SqlUsers
+from storage.vicinity import SqlVicinity
 
 SCRUB_WAITS_MS = 1_000
 
@@ -95,6 +97,7 @@ class SqlUnitOfWork:
         self.scans: ScanRepository = SqlScans(db, locks=writes)
         self.live_messages: LiveMessageRepository = SqlLiveMessages(db)
         self.opinions: OpinionRepository = SqlOpinions(db)
+        self.vicinity: VicinityRepository = SqlVicinity(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
 

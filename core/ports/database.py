@@ -20,6 +20,7 @@ from core.ports.money import (
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import LinkCodeRepository, LoginRepository, PeopleRepository, UserRepository
 from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
+from core.ports.search import VicinityRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
 
 
@@ -52,6 +53,7 @@ class UnitOfWork(Protocol):
     scans: ScanRepository
     live_messages: LiveMessageRepository
     opinions: OpinionRepository
+    vicinity: VicinityRepository
 
 
 class Database(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.geo import Point
-from core.station import Station
+from core.station import Plug, Station
 from core.tariff import Tariff
 from core.wishes import Filters
 
@@ -68,6 +68,23 @@ class StationIndex(Protocol):
         ...
 
     def state(self) -> IndexState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FreeGunsAt:
+    """A station of the catalogue, and how many of its guns that fit were free when they were last told."""
+
+    station_id: str
+    point: Point
+    free: int
+
+
+class VicinityRepository(Protocol):
+    """The neighbourhood out of the database: for processes that keep no index."""
+
+    def free_guns(self, around: Point, *, within_m: float, plug: Plug, told_since: datetime) -> list[FreeGunsAt]:
+        """Public stations in a square of twice `within_m` with such guns, free by a word that is not older."""
+        ...
 
 
 class ChangeStream(Protocol):

@@ -93,6 +93,7 @@ stations = table(
     CheckConstraint("lat BETWEEN -90 AND 90", name="lat"),
     CheckConstraint("lng BETWEEN -180 AND 180", name="lng"),
     UniqueConstraint("supplier_id", "external_id"),
+    Index(None, "lat", "lng"),
 )
 
 tariffs = table("tariffs", Column("id", Text, primary_key=True), Column("document", Text, nullable=False))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, event
 
+from core.geo import Point
 from core.merging import Link, Part
 from core.ports import PartnerObject
-from core.station import ConnectorStatus, Rejected, station_key
+from core.station import ConnectorStatus, Plug, Rejected, station_key
 from storage.engine import open_engine
 from storage.tables import metadata
 from storage.unit_of_work import SqlDatabase, SqlUnitOfWork
@@ -44,6 +45,8 @@ PAGES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     ),
     "prices": lambda unit: unit.catalogue.save_tariffs(LOTUS.id, [(one, DEAR) for one in REFS], LATER),
     "guns known": lambda unit: unit.catalogue.known(LOTUS.id, REFS),
+    "numbers that begin alike": lambda unit: unit.catalogue.connector_ids("101", PAGE),
+    "guns with a text": lambda unit: unit.catalogue.guns_with_text([f"hlht://{n}.OP1/" for n in PAGE_NUMBERS]),
     "stations of guns": lambda unit: unit.catalogue.station_ids(LOTUS.id, REFS),
     "tariffs of guns": lambda unit: unit.catalogue.tariff_ids(LOTUS.id, REFS),
     "tariffs": lambda unit: unit.catalogue.tariffs([yuan(f"1.{n}").id for n in PAGE_NUMBERS]),
@@ -61,12 +64,21 @@ PAGES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "stations changed since": lambda unit: unit.catalogue.changed_since(LATER),
     "fingerprints since": lambda unit: unit.links.fingerprints(LATER),
     "placings": lambda unit: unit.placings.of(IDS),
+    "free guns around": lambda unit: unit.vicinity.free_guns(
+        where(100), within_m=5_000, plug=Plug.GBT_DC, told_since=NOON
+    ),
 }
 
 
 def one(number: int, **more: Any) -> Any:
-    priced = gun(number, tariff_id=yuan(f"1.{number}").id, price_seen_at=NOON)
-    return station(number, priced, gun(f"{number}b"), **more)
+    texts = (f"hlht://{number}.OP1/",)
+    priced = gun(number, qr_texts=texts, tariff_id=yuan(f"1.{number}").id, price_seen_at=NOON)
+    return station(number, priced, gun(f"{number}b"), **{"point": where(number)} | more)
+
+
+def where(number: int) -> Point:
+    """A kilometre further north for each of them."""
+    return Point(22.54 + number * 0.009, 114.05)
 
 
 def held(number: int) -> PartnerObject:
@@ -85,6 +97,7 @@ def never_analysed(postgres_server: URL, _postgres_template: URL) -> Iterator[Sq
         unit.catalogue.add_tariffs(yuan(f"1.{number}") for number in range(ALL))
     save(database, *map(one, range(ALL)))
     with database.write() as unit:
+        unit.catalogue.save_statuses(LOTUS.id, [report(n, ConnectorStatus.FREE, NOON) for n in range(ALL)], NOON)
         unit.catalogue.quarantine(LOTUS.id, [Rejected(str(n), "moved", "far") for n in range(ALL)], NOON)
         unit.partner_objects.save("partner", "locations", [held(number) for number in range(ALL)])
         ids = [station_key(LOTUS.id, str(number)) for number in range(ALL)]

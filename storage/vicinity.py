@@ -1,0 +1,43 @@
+"""The neighbourhood out of the database, for processes that keep no index of the stations."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from core.geo import Point
+from core.ports.search import FreeGunsAt
+from core.station import ConnectorStatus, Plug
+from storage.tables import connectors, stations
+
+_DEGREE_M = 111_320  # of latitude, and of longitude at the equator
+_S, _G = stations.c, connectors.c
+
+
+class SqlVicinity:
+    """core.ports.search.VicinityRepository."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    def free_guns(self, around: Point, *, within_m: float, plug: Plug, told_since: datetime) -> list[FreeGunsAt]:
+        here = around.wgs84
+        up = within_m / _DEGREE_M
+        # Near a pole a degree of longitude is nothing; nobody charges there.
+        across = up / max(math.cos(math.radians(here.lat)), 0.01)
+        guns = (
+            _G.plug == plug.value,
+            _G.status == ConnectorStatus.FREE.value,
+            _G.status_at >= told_since,
+            or_(_G.bay_blocked.is_(None), ~_G.bay_blocked),
+        )
+        statement = (
+            select(_S.id, _S.lat, _S.lng, func.count().label("free"))
+            .join(connectors, _G.station_id == _S.id)
+            .where(_S.lat.between(here.lat - up, here.lat + up), _S.lng.between(here.lng - across, here.lng + across))
+            .where(_S.removed_at.is_(None), _S.public, *guns)
+            .group_by(_S.id, _S.lat, _S.lng)
+        )
+        return [FreeGunsAt(row.id, Point(row.lat, row.lng), row.free) for row in self.db.execute(statement)]
