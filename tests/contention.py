@@ -14,7 +14,7 @@ from core.guncode import gun_payload
 from core.scan import ScanSource
 from core.session import SessionState
 from core.user import Channel
-from tests.bots.driving import Driving
+from tests.bots.driving import Driving, yuan
 from tests.world import World
 
 
@@ -37,6 +37,8 @@ class Contest:
     def offered(self, who: str, gun: int = 0) -> str:
         """The id of a quote, as a scan of that gun's code leads to it."""
         services = self.world.services
+        if services.wallet.wallets(who)[0].available < yuan(100):
+            self.driving.tops_up(who, "500")
         services.whereabouts.here(who, self.world.here)
         scan = services.guns.identify(who, gun_payload(self.driving.guns[gun]), ScanSource.PHOTO).scan
         return services.guns.offer(who, scan.id, Decimal(10)).quote.id
