@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from core.geo import Point
 from core.ports.search import FreeGunsAt
 from core.station import ConnectorStatus, Plug
+from storage.bulk import rows_by
 from storage.tables import connectors, stations
 
 _DEGREE_M = 111_320  # of latitude, and of longitude at the equator
@@ -27,17 +29,18 @@ class SqlVicinity:
         up = within_m / _DEGREE_M
         # Near a pole a degree of longitude is nothing; nobody charges there.
         across = up / max(math.cos(math.radians(here.lat)), 0.01)
-        guns = (
+        in_square = (
+            _S.lat.between(here.lat - up, here.lat + up),
+            _S.lng.between(here.lng - across, here.lng + across),
+        )
+        listed = select(_S.id, _S.lat, _S.lng).where(*in_square, _S.removed_at.is_(None), _S.public)
+        points = {row.id: Point(row.lat, row.lng) for row in self.db.execute(listed)}
+        free = select(_G.station_id).where(
             _G.plug == plug.value,
             _G.status == ConnectorStatus.FREE.value,
             _G.status_at >= told_since,
             or_(_G.bay_blocked.is_(None), ~_G.bay_blocked),
         )
-        statement = (
-            select(_S.id, _S.lat, _S.lng, func.count().label("free"))
-            .join(connectors, _G.station_id == _S.id)
-            .where(_S.lat.between(here.lat - up, here.lat + up), _S.lng.between(here.lng - across, here.lng + across))
-            .where(_S.removed_at.is_(None), _S.public, *guns)
-            .group_by(_S.id, _S.lat, _S.lng)
-        )
-        return [FreeGunsAt(row.id, Point(row.lat, row.lng), row.free) for row in self.db.execute(statement)]
+        # In two steps: as one join SQLite would begin with all guns of the country.
+        counts = Counter(row["station_id"] for row in rows_by(self.db, free, _G.station_id, points))
+        return [FreeGunsAt(station_id, points[station_id], count) for station_id, count in counts.items()]
