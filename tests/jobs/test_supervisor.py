@@ -107,3 +107,31 @@ def test_when_one_process_dies_all_stop_and_the_status_says_so(product: Product)
     assert product.process is not None
     assert product.process.wait(60) != 0
     assert [pid for pid in product.pids() if alive(pid)] == []
+    assert "clock was killed by signal 9, so everything was stopped" in product.text
+
+
+# Hits in the moment between the first process's start and the last one's report: as soon as a signal is listened to.
+HASTY = """
+import os, signal, sys
+from jobs.supervisor import supervise
+
+def stop():
+    while signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+sleepers = {name: [sys.executable, "-c", "import time; time.sleep(600)"] for name in ("one", "two", "three")}
+sys.exit(supervise(sleepers, dict(os.environ), stop))
+"""
+
+
+def test_ctrl_c_in_the_very_first_moment_stops_all(tmp_path: Path) -> None:
+    log = tmp_path / "hasty.log"
+    with log.open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", HASTY], cwd=ROOT, stdout=out, stderr=out, timeout=60, check=False
+        )
+    text = log.read_text(encoding="utf-8")
+    started = [int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", text)]
+    assert (done.returncode, len(started)) == (0, 3), text
+    assert [pid for pid in started if alive(pid)] == []
