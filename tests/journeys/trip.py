@@ -5,6 +5,7 @@ The sandbox keeps its own books; nothing of ours writes there. Both clocks stand
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +17,7 @@ from flask import Flask
 
 from adapters.ocpi import callbacks
 from adapters.sandbox.city import City
+from bots.wording import messages, wording
 from core.ledger import available, topped_up
 from core.money import Money, round_once
 from core.outbox import Fate, OutboxRow, Result
@@ -62,7 +64,15 @@ class Trip:
         self.paid_in = 0
 
     def _hear(self, row: OutboxRow) -> Result:
+        """As the chat would show it; `pytest -s` prints what the driver reads, in both languages."""
         self.said.append(row.dedupe_key.split(":", 2)[2].split(":")[0])
+        body = json.loads(row.body)
+        for language in ("zh-CN", "en"):
+            said = messages.said(
+                wording(language), body["code"], body["params"],
+                time_zone="Asia/Shanghai", subject=row.subject, repeat=False,
+            )  # fmt: skip
+            print(f"  {self.clock.now():%H:%M:%S} {said.title} | {said.text.replace(chr(10), ' | ')}")
         return Result(Fate.SENT)
 
     def begin(self) -> None:
