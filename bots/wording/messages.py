@@ -58,6 +58,7 @@ MESSAGES = {
             N_("{station}: {reason}"),
             N_("Nothing was charged."),
             _BALANCE,
+            N_("Nearest free gun: {nearby}, {away_m} from there, {free} free."),
         ),
     ),
     "stop_failed": Message(
@@ -214,6 +215,8 @@ def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
         return start_failure(say, str(value))
     if name.endswith("_at") and isinstance(value, str):
         return _shown(say, name, {"at": value}, time_zone)
+    if name.endswith("_m") and isinstance(value, int):
+        return say.distance(value)
     if name.endswith("_kwh") and value:
         return say.number(Decimal(str(value)), 2)
     return _clean(str(value))

@@ -19,6 +19,7 @@ from core.guncode import GunCode
 from core.money import Money
 from core.ports import Case, CaseKind, Clock, Database, UnitOfWork
 from core.scan import LAST_FOUR_TRIES, SCAN_GOOD_FOR, TEXT_KEPT, Choice, Scan, ScanSource, ScanState
+from core.services.alternatives import Alternative, alternatives
 from core.services.charging import ChargingService
 from core.services.charging.metering import tariff_of
 from core.services.scanning import Decision, Resolved, ScanningService
@@ -26,6 +27,7 @@ from core.services.wallet import WalletService
 from core.services.whereabouts import Whereabouts
 from core.session import FrozenQuote
 from core.shield import DriverPosition, FoundGun, LastScan, Ruling, Verdict, last_four_fit
+from core.station import ConnectorRef
 from core.tariff import PriceChange, next_change
 
 # Tries and velocity: somebody who guesses numbers, or a script. A driver at a broken sticker scans a few times.
@@ -234,6 +236,14 @@ class GunService:
     def _available(self, user_id: str, currency: str) -> Money:
         wallets = self.wallet.wallets(user_id)
         return next((one.available for one in wallets if one.available.currency == currency), Money(0, currency))
+
+    def alternatives(self, station_id: str, ref: ConnectorRef, limit: int = 3) -> list[Alternative]:
+        """Where else a gun with the same plug is free within 5 km of this one, nearest first; none is no error.
+
+        The first of them is the one that the message about a failed start names.
+        """
+        with self.database.read() as unit:
+            return alternatives(unit, station_id, ref, self.clock.now(), limit)
 
     # --- this is a fake ---------------------------------------------------------------------------------------
 

@@ -12,8 +12,11 @@ from typing import Any, Protocol
 from core.ledger import settled, voided
 from core.outbox import MessageClass, NewRow
 from core.ports import Case, CaseKind, Clock, Database, ListsStations, StartsCharging, UnitOfWork
+from core.services.alternatives import Alternative, alternatives
 from core.session import MOVES, ChargingSession, Event, SessionEvent, SessionState, next_look_after
 
+# The driver called it off, or has to plug in: no reason to send them away.
+_ANOTHER_GUN_HELPS_NOT = frozenset({"cancelled", "not_plugged_in"})
 WALLET = "wallet"  # of ChargingSession.payment; anything else is the channel that pre-authorised
 
 
@@ -151,8 +154,24 @@ class Transaction:
         failed = self.move(session, event, failure, failure=failure)
         if failed is not None:
             self.resolve(failed, captured=0)
-            self.say(failed, "start_failed", money=True, reason=failure, released=failed.quote.hold)
+            other = self._other_gun(failed)
+            self.say(
+                failed,
+                "start_failed",
+                money=True,
+                reason=failure,
+                released=failed.quote.hold,
+                nearby=other.station.name if other else "",
+                away_m=round(other.distance_m) if other else None,
+                free=other.free if other else None,
+            )
         return failed
+
+    def _other_gun(self, failed: ChargingSession) -> Alternative | None:
+        """Where the next free gun is; None where there is none, or no need of one."""
+        if failed.failure in _ANOTHER_GUN_HELPS_NOT:
+            return None
+        return next(iter(alternatives(self.unit, failed.station_id, failed.ref, self.at)), None)
 
     def _ring_for(self, row_id: int | None) -> None:
         if row_id is not None:

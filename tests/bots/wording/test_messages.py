@@ -32,6 +32,9 @@ PARAMS = {
     "reason": "gun_busy",
     "due_at": {"at": "2026-11-28T17:00:00+00:00"},
     "reviewed": True,
+    "nearby": "Bamboo Square",
+    "away_m": 1260,
+    "free": 3,
 }
 
 
@@ -62,7 +65,12 @@ def test_the_receipt_tells_energy_cost_rest_and_reference() -> None:
 
 def test_a_line_about_nothing_is_left_out() -> None:
     assert "balance" not in spoken("receipt", released=money(0)).text
-    assert spoken("start_failed", released=None).text.splitlines()[-1] == "Nothing was charged."
+    assert spoken("start_failed", released=None, nearby="").text.splitlines()[-1] == "Nothing was charged."
+
+
+def test_a_failed_start_names_the_next_free_gun() -> None:
+    last = spoken("start_failed").text.splitlines()[-1]
+    assert last == "Nearest free gun: Bamboo Square, 1.3 km from there, 3 free."
 
 
 def test_money_keeps_the_minor_units_of_its_currency() -> None:
