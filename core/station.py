@@ -95,6 +95,8 @@ class Connector:
     tariff_id: str | None = None
     price_seen_at: datetime | None = None
     no_price: NoPrice | None = NoPrice.NOT_PUBLISHED
+    # What the supplier's list says is printed on it, byte for byte. Kept for scans, and not read back with a station.
+    qr_texts: tuple[str, ...] = ()
 
     @property
     def is_dc(self) -> bool:

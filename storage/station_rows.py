@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -82,10 +83,14 @@ def connector_row(station: Station, position: int, connector: Connector) -> dict
     }
 
 
-def content_hash(station: dict[str, Any], connectors: list[dict[str, Any]]) -> str:
+def content_hash(
+    station: dict[str, Any], connectors: list[dict[str, Any]], texts: Sequence[dict[str, Any]] = ()
+) -> str:
     """Equal for equal lists. Live status and price stay out: they have clocks of their own."""
     guns = [[one[name] for name in one if name not in LIVE_COLUMNS] + _reason(one) for one in connectors]
-    document = json.dumps([list(station.values()), guns], default=str, ensure_ascii=True)
+    # Stations without texts, nearly all, keep the hash that they had before there were any.
+    printed = [[list(one.values()) for one in texts]] if texts else []
+    document = json.dumps([list(station.values()), guns, *printed], default=str, ensure_ascii=True)
     return hashlib.blake2b(document.encode(), digest_size=12).hexdigest()
 
 

@@ -14,6 +14,7 @@ from core.geo import Point
 from core.ports import Diff
 from core.station import Connector, ConnectorRef, ConnectorStatus, Station, station_key
 from storage.bulk import chunks, listed, rows_by, since, upsert
+from storage.gun_texts import forget_texts, save_texts, text_rows
 from storage.live_values import PriceHistory, merge_live
 from storage.station_rows import connector_row, content_hash, station_row, to_connector, to_station
 from storage.tables import connectors, stations
@@ -26,6 +27,7 @@ class _Plan:
     stations: list[dict[str, Any]] = field(default_factory=list)
     connectors: list[dict[str, Any]] = field(default_factory=list)
     gone: list[dict[str, Any]] = field(default_factory=list)
+    texts: list[dict[str, Any]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     aged: list[str] = field(default_factory=list)  # nothing new but a later look at the same
@@ -48,6 +50,7 @@ class SqlStations:
         if plan.gone:
             self.db.execute(_DELETE_GUN, plan.gone)
         upsert(self.db, connectors, plan.connectors)
+        save_texts(self.db, plan.changed, plan.texts)
         prices.write()
         touch(self.db, plan.aged, at)
         return Diff(plan.added, plan.changed, plan.unchanged)
@@ -55,9 +58,9 @@ class SqlStations:
     def _plan(self, chunk: Sequence[Station], at: datetime, plan: _Plan, prices: PriceHistory) -> None:
         known = self._known([station.id for station in chunk])
         rows = {station.id: _rows(station) for station in chunk}
-        look = [key for key, (row, guns) in rows.items() if key in known and _needs_look(known[key], row, guns)]
+        look = [key for key, (row, guns, _) in rows.items() if key in known and _needs_look(known[key], row, guns)]
         stored = self._stored_guns(look)
-        for key, (row, guns) in rows.items():
+        for key, (row, guns, texts) in rows.items():
             before = known.get(key)
             guns_before = stored.get(key, {})
             merged = merge_live(guns, guns_before, at)
@@ -75,6 +78,7 @@ class SqlStations:
                 continue
             plan.stations.append(row)
             plan.connectors += merged.rows
+            plan.texts += texts
             plan.gone += [_gun_key(one) for ref, one in guns_before.items() if ref not in merged.refs]
 
     def _known(self, ids: Sequence[str]) -> dict[str, RowMapping]:
@@ -101,6 +105,7 @@ class SqlStations:
         for chunk in chunks(ids):
             here = lock_stations(self.db, chunk)
             self.db.execute(update(_STATIONS).where(_STATIONS.c.id.in_(listed(self.db, here))).values(removed_at=at))
+            forget_texts(self.db, here)
             removed += here
         touch(self.db, removed, at)
         return removed
@@ -201,15 +206,17 @@ def _gun_key(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _rows(station: Station) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _rows(station: Station) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The station, its guns, and what is printed on them."""
     row = station_row(station)
     # A gun named twice is one gun; the first word counts.
     named: dict[ConnectorRef, Connector] = {}
     for connector in station.connectors:
         named.setdefault(connector.ref, connector)
     guns = [connector_row(station, position, connector) for position, connector in enumerate(named.values())]
-    row["content_hash"] = content_hash(row, guns)
-    return row, guns
+    texts = text_rows(station.id, named.values())
+    row["content_hash"] = content_hash(row, guns, texts)
+    return row, guns, texts
 
 
 def _needs_look(before: RowMapping, row: dict[str, Any], guns: list[dict[str, Any]]) -> bool:

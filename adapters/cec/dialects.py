@@ -124,11 +124,11 @@ _FIELDS = _words("""
     CurrentA CurrentB CurrentC DetailElecMoney DetailEndTime DetailPower DetailServiceMoney DetailStartTime ElecMoney
     ElecPrice ElectricityFee EndTime EquipAuthSeq EquipBizSeq EquipmentID EquipmentInfos EquipmentName EquipmentType
     FailReason FailReasonMsg FullStationID ItemSize LockStatus OpenAllDay OperatorID OperatorName OperatorSecret
-    OrderCount PageCount PageNo PageSize ParkFee ParkInfo ParkStatus PolicyInfos Power Remark ServiceFee ServiceMoney
-    ServicePrice ServiceTel SiteGuide Soc StartChargeSeq StartChargeSeqStat StartTime StationID StationIDs StationInfo
-    StationInfos StationLat StationLng StationName StationStatus StationStatusInfo StationStatusInfos StationTel
-    StationType Status StopReason SuccStat SumPeriod TokenAvailableTime Total TotalElecMoney TotalMoney
-    TotalOrderMoney TotalOrderPower TotalPower TotalServiceMoney VoltageA VoltageB VoltageC
+    OrderCount PageCount PageNo PageSize ParkFee ParkInfo ParkStatus PolicyInfos Power QrCodes Remark ServiceFee
+    ServiceMoney ServicePrice ServiceTel SiteGuide Soc StartChargeSeq StartChargeSeqStat StartTime StationID
+    StationIDs StationInfo StationInfos StationLat StationLng StationName StationStatus StationStatusInfo
+    StationStatusInfos StationTel StationType Status StopReason SuccStat SumPeriod TokenAvailableTime Total
+    TotalElecMoney TotalMoney TotalOrderMoney TotalOrderPower TotalPower TotalServiceMoney VoltageA VoltageB VoltageC
 """)
 _FIELDS_BY_FOLDED = {name.lower(): name for name in _FIELDS} | {
     theirs.lower(): ours for theirs, ours in _ALSO_SEEN.items()

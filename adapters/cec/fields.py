@@ -10,6 +10,8 @@ from typing import Any
 from core.station import Rejected
 
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_RAW = 64, 300, 20_000
+# Four bytes a character, beside the ids, is what PostgreSQL keeps in an index.
+_LONGEST_CODE, _MOST_CODES = 500, 8
 
 
 def id_(row: Mapping[str, Any], name: str) -> str:
@@ -27,6 +29,18 @@ def text(row: Mapping[str, Any], name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return "".join(c if c.isprintable() else " " for c in str(value)).strip()[:_LONGEST_TEXT]
+
+
+def printed(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """What is printed on something, exactly as sent: one text or a list. Part of a code would be another code, so
+    what is too long or no code is left out."""
+    value = row.get(name)
+    texts = value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(one for one in texts if isinstance(one, str) and _is_code(one)))[:_MOST_CODES]
+
+
+def _is_code(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable() and len(text) <= _LONGEST_CODE
 
 
 def number(row: Mapping[str, Any], name: str) -> Decimal | None:

@@ -162,6 +162,7 @@ def _read_guns(equipment: Any, operator_id: str, no_price: NoPrice) -> Iterator[
             label=fields.text(gun, "ConnectorName"),
             pile=fields.text(equipment, "EquipmentName") or fields.text(equipment, "EquipmentID"),
             no_price=no_price,
+            qr_texts=fields.printed(gun, "QrCodes"),
         )
 
 

@@ -39,6 +39,15 @@ class QuarantineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedText:
+    """What a supplier's list says is printed on a gun."""
+
+    text: str
+    station_id: str
+    ref: ConnectorRef
+
+
+@dataclass(frozen=True, slots=True)
 class SupplierState:
     """A supplier and how our last pulls went.
 
@@ -113,6 +122,10 @@ class CatalogueRepository(Protocol):
 
     def stations_with(self, connector_ids: Sequence[str]) -> list[str]:
         """Stations with a gun of one of these numbers, whosever it is; removed ones included."""
+        ...
+
+    def guns_with_text(self, texts: Sequence[str]) -> list[ListedText]:
+        """Guns on which one of these texts is printed, by the suppliers' own lists."""
         ...
 
     def connector_ids(self, start: str, limit: int) -> list[str]:

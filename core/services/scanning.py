@@ -18,6 +18,7 @@ from core.guncode import (
     Names,
     Oddity,
     OwnLinks,
+    evse_issuer,
     evse_key,
     issuer_of,
     loose_key,
@@ -62,6 +63,10 @@ SENTENCES: Mapping[str, str] = {
     Reason.TOO_FAR: "scan_too_far",
     Reason.TWO_CITIES: "scan_two_cities",
 }
+LISTED = "listed"  # the rule of a code that stands in an operator's list
+# What is odd about a text that was not made up by whoever pasted it, once the operator lists it byte for byte.
+VOUCHED_FOR = frozenset({Oddity.UNKNOWN_HOST, Oddity.IP_ADDRESS, Oddity.ODD_PORT, Oddity.CONTRADICTION})
+_NO_LABEL = frozenset({LooksLike.EMPTY, LooksLike.TOO_LONG, LooksLike.LINK_CODE})
 _MILDEST = (Verdict.PASS, Verdict.ASK_STATION, Verdict.ASK_LAST_FOUR, Verdict.REFUSE)
 
 
@@ -134,10 +139,27 @@ class ScanningService:
             return self._guns(unit, list(dict.fromkeys(station_ids)))
 
     def resolve(self, text: str, near: Point | None = None) -> Resolved:
-        """The guns a text names. `near` is where the driver is: labels of a few characters mean a gun there."""
+        """The guns a text names. `near` is where the driver is: labels of a few characters mean a gun there.
+
+        What an operator lists as printed on its guns stands before our rules. Where the text itself does not say
+        whose it is, the list of one operator must not hide the gun of another: the driver chooses.
+        """
         code = self.read(text)
-        if not code.known:
-            return Resolved(code)
+        listed = self._listed(text, code)
+        if listed and (not code.known or _states_its_owner(code)):
+            return listed
+        ruled = self._by_rules(code, near) if code.known else Resolved(code)
+        if listed is None:
+            return ruled
+        mine = {gun.connector.ref for gun in listed.found}
+        others = tuple(gun for gun in ruled.found if gun.connector.ref not in mine)
+        if not others:
+            return listed
+        candidates = dict.fromkeys((*listed.code.candidates, *ruled.code.candidates))
+        both = replace(ruled.code, text=listed.code.text, candidates=tuple(candidates))
+        return Resolved(both, (*listed.found, *others))
+
+    def _by_rules(self, code: GunCode, near: Point | None) -> Resolved:
         if near is not None and code.guess and len(code.short_code) < LEAST_NUMBER:
             labelled, found = self._beside(code, near)
             if found:
@@ -165,9 +187,37 @@ class ScanningService:
 
     # --- where to look --------------------------------------------------------------------------------------
 
+    def _listed(self, text: str, code: GunCode) -> Resolved | None:
+        """What operators' own lists say is printed on their guns, byte for byte, also where no rule can read it.
+
+        Nothing that hides where it leads is looked up. A list speaks for its own operator alone.
+        """
+        if code.looks_like in _NO_LABEL or not VOUCHED_FOR.issuperset(code.oddities):
+            return None
+        with self.database.read() as unit:
+            told = unit.catalogue.guns_with_text(list(dict.fromkeys((text, text.strip()))))
+            guns = self._guns(unit, sorted({one.station_id for one in told})) if told else []
+        named = {(one.station_id, one.ref) for one in told}
+        listed = [gun for gun in guns if (gun.station.id, gun.connector.ref) in named]
+        found = [gun for gun in listed if not (_states_its_owner(code) and _of_another(code, gun.connector.ref))]
+        if not found:
+            return None
+        said = code if _states_its_owner(code) else replace(code, operator_id="", evse_id="")  # a guess
+        candidates = tuple(dict.fromkeys(gun.connector.ref for gun in found))
+        as_listed = replace(
+            said,
+            text=told[0].text,
+            names=Names.GUN,
+            rule=LISTED,
+            candidates=candidates,
+            oddities=(),
+            guess=False,
+            looks_like=None,
+        )
+        return Resolved(as_listed, tuple(found))
+
     def _look_up(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """What leaves least doubt comes first. An operator's own list of QR texts would stand before all of these:
-        the catalogue keeps none yet."""
+        """What leaves least doubt comes first."""
         for way in (self._by_number, self._by_evse_id, self._by_station_id, self._by_pile):
             if found := way(unit, code):
                 return found
@@ -297,6 +347,18 @@ def _beginnings(evse_id: str) -> list[str]:
     own = key[5:]
     heads = (f"{key[:2]}*{key[2:5]}*", key[:5])
     return [head + own for head in heads] + [head + own[:2] for head in heads] + [f"{heads[0]}{own[:1]}*"]
+
+
+def _states_its_owner(code: GunCode) -> bool:
+    """Whether it is in the text itself, and beyond doubt, whose gun it is."""
+    return code.known and not code.guess and bool(code.operator_id or issuer_of(code.evse_id))
+
+
+def _of_another(code: GunCode, ref: ConnectorRef) -> bool:
+    """The gun is not the operator's that the code states."""
+    if code.operator_id:
+        return code.operator_id != ref.operator_id
+    return issuer_of(code.evse_id) not in {ref.operator_id, evse_issuer(ref)}
 
 
 def _labelled(code: GunCode, gun: FoundGun) -> bool:

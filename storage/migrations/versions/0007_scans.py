@@ -16,6 +16,9 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+# Numbers of guns byte by byte: SQLite's own order, on PostgreSQL another one than the database's language has.
+_BYTES = "ix_connectors_connector_id_bytes"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -103,8 +106,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_opinions_at"), "opinions", ["at"], unique=False)
     op.create_index(op.f("ix_opinions_user_id"), "opinions", ["user_id"], unique=False)
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_index(_BYTES, "connectors", [sa.text('connector_id COLLATE "C"')], unique=False)
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_index(_BYTES, table_name="connectors")
     for name in ("opinions", "live_messages", "gun_texts", "scan_photos", "scans"):
         op.drop_table(name)

@@ -85,6 +85,23 @@ class TestStations:
             Connector(REF, Plug.GBT_DC, Decimal("120.0"), label="1号枪", pile="E1", no_price=NoPrice.NOT_PUBLISHED),
         )
 
+    @pytest.mark.parametrize(
+        ("sent", "read"),
+        [
+            (["hlht://G1.A/", "https://x.example/#/A%2fb "], ("hlht://G1.A/", "https://x.example/#/A%2fb ")),
+            (["one", "one", "two"], ("one", "two")),
+            ("only one", ("only one",)),
+            (["x" * 500, "x" * 501, " ", "", "a\u202eb", "a\nb", None, 7, {"a": 1}, ["b"]], ("x" * 500,)),
+            ([str(n) for n in range(100)], tuple(map(str, range(8)))),
+            (None, ()),
+            ({}, ()),
+        ],
+    )
+    def test_what_is_printed_on_a_gun(self, sent: Any, read: tuple[str, ...]) -> None:
+        for name in ("QrCodes", "qrCodes"):
+            assert gun(**{name: sent}).qr_texts == read
+        assert gun().qr_texts == ()
+
     def test_positions_are_gcj02_unless_the_partner_says_otherwise(self) -> None:
         found = station()
         assert (found.point.datum, found.source_datum) == (Datum.WGS84, Datum.GCJ02)
