@@ -64,6 +64,7 @@ from core.ports import (
 )
 from core.services import Services
 from core.services.accounts import AccountService
+from core.services.aftermath import AftermathService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -342,6 +343,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     handlers |= {"refund": wallet.send_refund, "complete_authorisation": wallet.complete_authorisation}
     books, whereabouts = BooksService(database, clock), Whereabouts(clock)
     scanning = ScanningService(database, index, clock, may_sell=may_sell(settings), own=own_links(settings))
+    cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
     return Services(
         clock=clock,
         database=database,
@@ -349,6 +351,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
         whereabouts=whereabouts,
         guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
+        aftermath=AftermathService(database, clock, cases),
         accounts=AccountService(database, clock),
         login=LoginService(database, clock, login_doors(settings)),
         linking=LinkingService(database, clock, ways_over(settings)),
@@ -359,7 +362,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         notices=PaymentNotices(inbox, wallet, providers),
         books=books,
         charging=charging,
-        cases=CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach),
+        cases=cases,
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers, providers),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),

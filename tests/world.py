@@ -19,6 +19,7 @@ from core.opening import ALWAYS, OpeningHours
 from core.ports import ListsStations, PaymentProvider
 from core.services import Services
 from core.services.accounts import AccountService
+from core.services.aftermath import AftermathService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -254,6 +255,7 @@ def make_world(
     }
     books = BooksService(database, clock)
     scanning, whereabouts = ScanningService(database, index, clock), Whereabouts(clock)
+    cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
     services = Services(
         clock=clock,
         database=database,
@@ -261,6 +263,7 @@ def make_world(
         finder=StationFinder(index, suppliers, clock),
         whereabouts=whereabouts,
         guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
+        aftermath=AftermathService(database, clock, cases),
         accounts=AccountService(database, clock),
         login=LoginService(database, clock, doors or Doors(local=True)),
         linking=LinkingService(database, clock, ways or WaysOver()),
@@ -271,7 +274,7 @@ def make_world(
         notices=PaymentNotices(inbox, wallet, providers),
         books=books,
         charging=charging,
-        cases=CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach),
+        cases=cases,
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers_with_guns, providers),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),

@@ -179,6 +179,7 @@ _ERRORS = {
     "too_many_failed_starts": N_("Three starts failed. Wait ten minutes, or use another way to charge."),
     "not_authorised": N_("The payment is not confirmed yet. Confirm it, then start again."),
     "not_enough_money": N_("Your wallet is short of {missing}. Top up, then start again."),
+    "charge_goes_on": N_("This charge has not ended yet. Tell us when it has."),
     "no_such_session": N_("This charge is not known here. Look into your charges."),
     "other_request_same_key": N_("That yes was for something else. Look at the price and say yes again."),
     "code_empty": N_("There is no code in this. Take the picture again, closer and straight on."),

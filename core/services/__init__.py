@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex, SupplierDesk
 from core.services.accounts import AccountService
+from core.services.aftermath import AftermathService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -35,6 +36,7 @@ class Services:
     finder: StationFinder
     whereabouts: Whereabouts  # of drivers, in memory, for ten minutes
     guns: GunService
+    aftermath: AftermathService  # "was it as promised?"
     accounts: AccountService
     login: LoginService
     linking: LinkingService
