@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.geo import Datum, Point
-from core.guncode import RULES, GunCode, Oddity, parse
+from core.guncode import GunCode, Oddity, parse
 from core.shield import (
     DriverPosition,
     FoundGun,
@@ -22,12 +21,11 @@ from core.shield import (
     travel_kmh,
 )
 from core.station import Connector, ConnectorRef, Station
-from tests.core.guncode_labels import WRITERS, Seeded, real_codes
+from tests.core.guncode_labels import real_codes
+from tests.core.stickers import LIDL, STARCHARGE, gun_of, stickers
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HERE = Point(22.5410, 114.0580)
-STARCHARGE = ConnectorRef("313744932", "11000000000000010050638000")
-LIDL = ConnectorRef("DELDL", "DE*LDL*E00001")
 
 
 def gun(ref: ConnectorRef, *, label: str = "", may_sell: set[str] | None = None, **station: object) -> FoundGun:
@@ -44,14 +42,6 @@ def off(metres: float, *, age: timedelta = timedelta(), accuracy_m: float | None
 def rule(code: GunCode | str, found: FoundGun | None, where: DriverPosition | None, **more: object) -> Ruling:
     code = parse(code) if isinstance(code, str) else code
     return judge(code, found, where, NOW, **more)  # type: ignore[arg-type]  # last and limits
-
-
-def named_by(text: str) -> ConnectorRef:
-    """A gun in the catalogue that this code names, so that only the rest of the code can speak against it."""
-    first = parse(text).candidates[0] if parse(text).candidates else STARCHARGE
-    if isinstance(first, str):
-        return ConnectorRef(first[:5], first)
-    return first if first.operator_id else ConnectorRef("MA0000000", first.connector_id)
 
 
 # --- where the driver stands --------------------------------------------------------------------------------
@@ -191,72 +181,10 @@ def test_within_one_city_nobody_is_too_fast() -> None:
 
 # --- the look-alike table -----------------------------------------------------------------------------------
 
-TWINS = {"a": "а", "c": "с", "e": "е", "o": "о", "p": "р", "i": "і", "s": "ѕ", "h": "һ", "y": "у", "x": "х", "n": "п"}
-SHAPES = {"o": "0", "l": "1", "i": "1", "m": "rn", "w": "vv", "e": "3", "s": "5", "a": "á", "g": "ɡ"}
-HOSTS = sorted({(host, rule.name) for rule in RULES for host in rule.hosts})
-
-
-def lookalikes(host: str) -> Iterator[str]:
-    """What somebody registers, or writes before an @, to be taken for this host."""
-    name = host.split(".")[-2]
-    at = host.rindex(name)
-    for number, letter in enumerate(name):
-        for other in filter(None, (TWINS.get(letter), SHAPES.get(letter))):
-            yield host[: at + number] + other + host[at + number + 1 :]
-    if len(name) > 5:  # a slip in a shorter one makes another name: an unknown host, which is asked about
-        for number in range(1, len(name) - 1):
-            head, tail = host[: at + number], host[at + number :]
-            yield head + tail[1:]
-            yield head + tail[0] + tail
-            if tail[0] != tail[1]:
-                yield head + tail[1] + tail[0] + tail[2:]
-    yield f"{host}.pay-ev.top"
-    yield f"{host.replace('.', '-')}.top"
-    yield f"{name}-pay.com"
-    yield f"{name}.shop"
-    yield f"www.{name}.{host}.evil.example"
-    yield f"{host}@evil.example"
-    yield f"{host}:8443@evil.example"
-    yield f"user@{host}"
-    yield f"{host}\\@evil.example"
-    yield f"evil.example\\{host}"
-    yield f"{host}:8443"
-    yield "".join(chr(ord(letter) + 0xFEE0) if letter.isalnum() else letter for letter in host)
-    yield host[:at] + (name[0] + "\u0430" + name[1:]).encode("idna").decode() + host[at + len(name) :]
-    yield host[:2] + "\u200b" + host[2:]
-
-
-def stickers() -> Iterator[tuple[str, ConnectorRef]]:
-    """False stickers, each with the gun that it would lead to if it were believed."""
-    for host, name in HOSTS:
-        for seed in range(3):
-            true = WRITERS[name](Seeded(seed)).text
-            if host in true:
-                for false in lookalikes(host):
-                    yield true.replace(host, false, 1), named_by(true)
-    evse, gun_of = "DE*LDL*E00001", LIDL
-    for head in ("https://bit.ly", "https://t.cn", "https://qrco.de", "https://dwz.cn"):
-        yield f"{head}/?evseid={evse}", gun_of
-    for head in ("https://paypal.me/lidl", "https://qr.alipay.com/fkx", "https://payapp.weixin.qq.com/qr/AQ"):
-        yield f"{head}?evseid={evse}", gun_of
-    for head in ("https://buy.stripe.com/x", "https://wx.tenpay.com/x", "https://revolut.me/x"):
-        yield f"{head}/{evse}", gun_of
-    yield f"weixin://wxpay/bizpayurl?pr={evse}", gun_of
-    yield f"alipays://platformapi/startapp?evseid={evse}", gun_of
-    yield f"javascript:location='https://e-mobility.lidl.de/qr?evseid={evse}'", gun_of
-    yield f"JaVaScript:https://e-mobility.lidl.de/qr?evseid={evse}", gun_of
-    yield f"\tdata:text/html,{evse}", gun_of
-    for ip in ("10.0.0.1", "2130706433", "0x7f.1", "[::1]"):
-        yield f"https://{ip}/qr?evseid={evse}", gun_of
-    for other in ("DE*EBW*E1", "FR*BPE*E1"):  # another operator's id on Lidl's host
-        yield f"https://e-mobility.lidl.de/qr?evseid={other}", ConnectorRef(other.replace("*", "")[:5], other)
-    yield "https://www.aral-pulse.de/webshop/details?evseid=DE*LDL*E00001", gun_of
-    yield "hlht://11000000000000010050638000.395815801/", STARCHARGE  # StarCharge's number as TELD's
-
 
 def test_no_false_sticker_is_accepted() -> None:
     table = list(stickers())
-    rulings = [(text, rule(text, gun(ref), off(0))) for text, ref in table]
+    rulings = [(text, rule(text, gun(ref), off(0))) for _, text, ref in table]
     accepted = [text for text, ruling in rulings if ruling.verdict is Verdict.PASS]
     assert accepted == []
     asked = [text for text, ruling in rulings if ruling.verdict is not Verdict.REFUSE]
@@ -289,14 +217,14 @@ def test_the_official_host_is_named() -> None:
 
 def test_guns_far_away_and_in_other_namespaces_are_never_accepted() -> None:
     for text in real_codes(6):
-        found = gun(named_by(text), may_sell={"MA9999999"})
+        found = gun(gun_of(text), may_sell={"MA9999999"})
         assert rule(text, found, off(0)).verdict is Verdict.REFUSE, text
-        assert rule(text, gun(named_by(text)), off(40_000)).verdict is Verdict.REFUSE, text
+        assert rule(text, gun(gun_of(text)), off(40_000)).verdict is Verdict.REFUSE, text
         assert rule(text, None, off(0)).verdict is Verdict.REFUSE, text
 
 
 def test_real_labels_beside_the_driver_are_not_refused() -> None:
     codes = [text for text in real_codes() if parse(text).names == "gun"]
-    refused = [text for text in codes if rule(text, gun(named_by(text)), off(0)).verdict is Verdict.REFUSE]
+    refused = [text for text in codes if rule(text, gun(gun_of(text)), off(0)).verdict is Verdict.REFUSE]
     assert len(codes) >= 300
     assert len(refused) / len(codes) < 0.02, refused
