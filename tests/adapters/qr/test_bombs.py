@@ -1,7 +1,11 @@
-"""Files made to do harm: each ends soon, in bounded memory, with an answer or a sentence; the next photo is read."""
+"""Files made to do harm: each ends soon, in bounded memory, with an answer or a sentence; the next photo is read.
+
+`-s` prints what each cost.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -30,14 +34,15 @@ class Outcome(NamedTuple):
 class Victim:
     """A pool of one worker, and what a file costs it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.pool = Pool(size=1)
         self.photo = saved(photo_of(code(LABEL)))
 
     def feed(self, file: bytes) -> Outcome:
         assert self.pool.read(self.photo) == [LABEL]
         (pid,) = self.pool.pids()
-        before = cpu_s(pid)
+        before, began = cpu_s(pid), time.monotonic()
         answer: list[str] | str
         try:
             answer = self.pool.read(file)
@@ -45,13 +50,18 @@ class Victim:
             answer = problem.code
         assert self.pool.pids() == [pid], "it was not to be killed by this"
         outcome = Outcome(answer, cpu_s(pid) - before, memory_of(pid, "VmHWM"))
+        own_mb = memory_of(os.getpid(), "VmRSS") / 1e6
+        print(f"\n{self.name:48}{len(file):>8} bytes {answer!s:.28}: {outcome.cpu_s:.2f} s of CPU, ", end="")
+        print(
+            f"{time.monotonic() - began:.2f} s, worker {outcome.most_memory / 1e6:.0f} MB, we {own_mb:.0f} MB", end=""
+        )
         assert self.pool.read(self.photo) == [LABEL]
         return outcome
 
 
 @pytest.fixture
-def victim() -> Iterator[Victim]:
-    victim = Victim()
+def victim(request: pytest.FixtureRequest) -> Iterator[Victim]:
+    victim = Victim(request.node.name.removeprefix("test_"))
     yield victim
     victim.pool.close()
 
@@ -129,6 +139,21 @@ def test_a_photo_that_is_something_else_too(victim: Victim) -> None:
     photo = saved(photo_of(code(LABEL)))
     assert victim.feed(photo + b"PK\x03\x04" + bytes(1000) + b"<script>alert(1)</script>").answer == [LABEL]
     assert victim.feed(b"%PDF-1.7\n" + photo).answer == "not_a_photo"
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>" + b"<g>" * 100_000, "not_a_photo"),
+        (saved(code(LABEL), "TIFF"), "not_a_photo"),
+        (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(100_000), "heic_photo"),
+    ],
+    ids=["svg", "tiff", "heic"],
+)
+def test_what_we_never_open(victim: Victim, file: bytes, problem: str) -> None:
+    outcome = victim.feed(file)
+    assert outcome.answer == problem
+    assert outcome.cpu_s < 0.01
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
