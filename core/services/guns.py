@@ -18,6 +18,7 @@ from core.geo import Point
 from core.guncode import GunCode
 from core.money import Money
 from core.ports import Case, CaseKind, Clock, Database, UnitOfWork
+from core.ranking import charge_minutes
 from core.scan import LAST_FOUR_TRIES, SCAN_GOOD_FOR, TEXT_KEPT, Choice, Scan, ScanSource, ScanState
 from core.services.alternatives import Alternative, alternatives
 from core.services.charging import ChargingService
@@ -28,7 +29,7 @@ from core.services.whereabouts import Whereabouts
 from core.session import FrozenQuote
 from core.shield import DriverPosition, FoundGun, LastScan, Ruling, Verdict, last_four_fit
 from core.station import ConnectorRef
-from core.tariff import PriceChange, next_change
+from core.tariff import IdleFee, PriceChange, idle_fee, next_change
 
 # Tries and velocity: somebody who guesses numbers, or a script. A driver at a broken sticker scans a few times.
 SCANS_AT_MOST, SCANS_WITHIN = 30, timedelta(hours=1)
@@ -68,7 +69,10 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOffer:
-    """What the driver says yes to: the gun, its price with parts, what would be held, what is missing for that."""
+    """What the driver says yes to: the gun, its price with parts, what would be held, what is missing for that.
+
+    `idle` is what standing there costs when the charge that is asked for has ended; None where it costs nothing.
+    """
 
     scan: Scan
     gun: FoundGun
@@ -76,6 +80,7 @@ class ChargeOffer:
     next_change: PriceChange | None
     available: Money
     missing: Money | None
+    idle: IdleFee | None = None
 
 
 class GunService:
@@ -230,8 +235,11 @@ class GunService:
         scan = self._moved(replace(scan, quote_id=quote.id), {ScanState.PASSED})
         available = self._available(user_id, quote.hold.currency)
         missing = quote.hold - available if available < quote.hold else None
-        change = next_change(tariff_of(quote.tariff), at.astimezone(ZoneInfo(told.gun.station.time_zone)))
-        return ChargeOffer(scan, told.gun, quote, change, available, missing)
+        tariff, zone = tariff_of(quote.tariff), ZoneInfo(told.gun.station.time_zone)
+        full_at = at + timedelta(minutes=float(charge_minutes(told.gun.connector, energy_kwh)))
+        idle = idle_fee(tariff, full_at.astimezone(zone), kwh=energy_kwh)
+        change = next_change(tariff, at.astimezone(zone))
+        return ChargeOffer(scan, told.gun, quote, change, available, missing, idle)
 
     def _available(self, user_id: str, currency: str) -> Money:
         wallets = self.wallet.wallets(user_id)

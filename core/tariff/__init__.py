@@ -9,6 +9,7 @@ rules with examples.
     pricelist  Tariff: which price holds when        costing   steps, taxes, limits: `cost`
     daytime    clock times as moments                quoting   `quote` and `next_change`
     stored     tariffs as JSON                       building  flat and time-of-use tariffs
+    idle       what standing costs when nothing flows
 """
 
 from core.tariff.building import flat_tariff, time_of_use_tariff
@@ -24,6 +25,7 @@ from core.tariff.elements import (
     TariffElement,
     Tax,
 )
+from core.tariff.idle import IdleFee, idle_fee
 from core.tariff.pricelist import Tariff
 from core.tariff.quoting import LONGEST_CHARGE, PriceChange, Quote, next_change, quote
 from core.tariff.session import LONGEST_SESSION, Doing, Line, Stretch
@@ -35,6 +37,7 @@ __all__ = [
     "Cost",
     "Dimension",
     "Doing",
+    "IdleFee",
     "Line",
     "NotCovered",
     "Part",
@@ -51,6 +54,7 @@ __all__ = [
     "Tax",
     "cost",
     "flat_tariff",
+    "idle_fee",
     "next_change",
     "quote",
     "time_of_use_tariff",
