@@ -19,7 +19,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Blueprint
 from redis import Redis
@@ -85,6 +85,7 @@ from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.services.whereabouts import Whereabouts
+from core.station import Station
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
@@ -389,6 +390,28 @@ def own_links(settings: Settings) -> OwnLinks | None:
     """Where our own links to guns lead; None where we have no address."""
     host = urlsplit(settings.public_url).hostname
     return OwnLinks(pages=frozenset({host})) if host else None
+
+
+def sandbox_labels(settings: Settings) -> Callable[[Station], str | None]:
+    """Where the codes of the sandbox's guns can be printed: its own server, which listens on this machine alone."""
+    sandboxes = {
+        one.id: one.config.base_url
+        for one in settings.suppliers
+        if one.kind == "sandbox" and isinstance(one.config, CecConfig)
+    }
+
+    def page_of(station: Station) -> str | None:
+        server = sandboxes.get(station.supplier_id)
+        return f"{server}/labels/{quote(station.external_id, safe='')}" if server else None
+
+    return page_of
+
+
+def code_reader() -> Callable[[bytes], list[str]]:
+    """Reads the QR codes in a photo. Its workers start with the first one."""
+    from adapters.qr import read_codes  # only where photos come in: jobs and commands do without the three libraries
+
+    return read_codes
 
 
 def login_doors(settings: Settings) -> Doors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, current_app
@@ -16,6 +17,7 @@ from bots.miniapp.shapes import NAME_MAX, clean, coordinates, station_detail, st
 from core.geo import Datum, parse_point
 from core.ports import Place
 from core.services import Services
+from core.station import Station
 from core.wishes import Wishes
 
 PREFIX = "/api/v1"
@@ -27,8 +29,16 @@ class StationPath(BaseModel):
     station_id: str = Field(description="`id` of a row of the list")
 
 
-def blueprint(services: Services) -> APIBlueprint:
-    """The routes of the API over these services."""
+LabelUrl = Callable[[Station], str | None]
+
+
+def no_labels(station: Station) -> str | None:
+    """Where no station has a page with its codes."""
+    return None
+
+
+def blueprint(services: Services, label_url: LabelUrl = no_labels) -> APIBlueprint:
+    """The routes of the API over these services. `label_url` tells where a station's codes can be printed."""
     api = APIBlueprint(
         "api",
         __name__,
@@ -55,7 +65,8 @@ def blueprint(services: Services) -> APIBlueprint:
         responses={200: models.StationDetail, 404: models.Error},
     )
     def station(path: StationPath, query: ChargeQuery) -> Response:
-        return json_answer(find_station(services, path.station_id, query), keep=query.point is None)
+        doc = find_station(services, path.station_id, query, label_url)
+        return json_answer(doc, keep=query.point is None)
 
     @api.get(
         "/operators",
@@ -102,7 +113,9 @@ def find_stations(services: Services, query: StationsQuery) -> dict[str, Any]:
     return station_list(found, query, say, services.clock.now(), place=place.name)
 
 
-def find_station(services: Services, station_id: str, query: ChargeQuery) -> dict[str, Any]:
+def find_station(
+    services: Services, station_id: str, query: ChargeQuery, label_url: LabelUrl = no_labels
+) -> dict[str, Any]:
     """One station as JSON. Raises UserError."""
     services.limiter.hit("api", address())
     wishes = Wishes(energy_kwh=query.kwh, mode=query.mode)
@@ -110,9 +123,11 @@ def find_station(services: Services, station_id: str, query: ChargeQuery) -> dic
     tariffs = services.index.tariffs({gun.tariff_id for gun in one.station.connectors if gun.tariff_id})
     at = services.clock.now()
     finder = services.finder
-    return station_detail(
+    doc = station_detail(
         one, query, spoken(), at, tariffs=tariffs, credits=finder.credit(one), sellers=finder.sellers(one)
     )
+    labels = (label_url(each.station) for each in (one, *one.also))
+    return doc | {"label_url": next(filter(None, labels), None)}
 
 
 def place_of(services: Services, query: ChargeQuery) -> Place:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from bots import money, receipt
-from bots.miniapp import models
+from bots import history, money, receipt
+from bots.miniapp import models, ongoing
 from bots.miniapp import money_models as shapes
 from bots.miniapp import money_shapes as show
 from bots.miniapp.answers import json_answer, spoken
@@ -20,10 +21,14 @@ from bots.miniapp.wallet import money_of
 from core.errors import UserError
 from core.money import Money
 from core.services import Services
+from core.services.charging.means import WALLET
+from core.session import ChargingSession
 from core.station import ConnectorRef
 from core.user import User
 
 CHARGES = Tag(name="charges", description="A quote, the yes to it, and what became of it")
+
+_A_FILE: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 
 def blueprint(services: Services) -> APIBlueprint:
@@ -42,6 +47,15 @@ def blueprint(services: Services) -> APIBlueprint:
         services.limiter.hit("api", user.id)
         return user
 
+    def own(user: User, session_id: str) -> ChargingSession:
+        with services.database.read() as unit:
+            people = unit.people.same_person(user.id)
+        return services.charging.session(people, session_id)
+
+    def one_charge(user: User, one: ChargingSession) -> dict[str, Any]:
+        (doc,) = ongoing.charges(services, user, [one], spoken())
+        return doc
+
     @api.post("/quotes", operation_id="quote", responses={200: shapes.QuoteAnswer})
     def quote(body: shapes.QuoteBody) -> Response:
         """What a charge at this gun costs, frozen for five minutes, and what would be held"""
@@ -57,39 +71,57 @@ def blueprint(services: Services) -> APIBlueprint:
         """Say yes to a quote: its hold is held, and the start is sent"""
         user = asking()
         grow_to = money_of(body.grow_to) if body.grow_to else None
-        begun = services.charging.start(user.id, body.quote_id, request_key(), payment=body.payment, grow_to=grow_to)
-        return json_answer(show.session(begun, spoken()))
+        begun = services.charging.start(user.id, body.quote_id, _yes(body), payment=body.payment, grow_to=grow_to)
+        return json_answer(one_charge(user, begun))
 
     @api.get("/sessions", operation_id="sessions", responses={200: shapes.SessionList})
     def sessions(query: shapes.SessionsQuery) -> Response:
         """The charges of the person, newest first"""
-        user, say = asking(), spoken()
-        found = services.charging.history(user.id, _moment(query.before), query.limit)
+        user = asking()
+        wanted = query.wanted(money.zone(user))
+        found = services.charging.history(user.id, _moment(query.before), query.limit, wanted)
         following = found[-1].created_at.isoformat() if len(found) == query.limit else None
-        return json_answer({"sessions": [show.session(one, say) for one in found], "next": following})
+        return json_answer({"sessions": ongoing.charges(services, user, found, spoken()), "next": following})
+
+    @api.get("/sessions.csv", operation_id="sessions_csv", responses={200: _A_FILE})
+    def sessions_csv(query: shapes.HistoryQuery) -> Response:
+        """The same charges as one file for a spreadsheet, with what each of them cost"""
+        user, say = asking(), spoken()
+        services.limiter.hit("export", user.id)
+        zone = money.zone(user)
+        found = history.receipts(services, user.id, query.wanted(zone))
+        rows = (row.encode() for row in history.csv_rows(say, found, zone))
+        name = history.file_name(services.clock.now())
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(rows, headers=headers, content_type="text/csv; charset=utf-8")
 
     @api.get("/sessions/<session_id>", operation_id="session", responses={200: shapes.Session})
     def session(path: shapes.SessionPath) -> Response:
         """One charge, as it is now"""
         user = asking()
-        with services.database.read() as unit:
-            people = unit.people.same_person(user.id)
-        return json_answer(show.session(services.charging.session(people, path.session_id), spoken()))
+        return json_answer(ongoing.charge_now(services, user, own(user, path.session_id), spoken()))
 
     @api.post("/sessions/<session_id>/stop", operation_id="stop", responses={200: shapes.Session})
     def stop(path: shapes.SessionPath) -> Response:
         """Ask for the end of a charge; asking twice changes nothing"""
         user = asking()
-        return json_answer(show.session(services.charging.stop(user.id, path.session_id), spoken()))
+        return json_answer(one_charge(user, services.charging.stop(user.id, path.session_id)))
 
     @api.get("/sessions/<session_id>/receipt", operation_id="receipt", responses={200: shapes.Receipt})
     def paper(path: shapes.SessionPath) -> Response:
         """What a charge cost, beside what was quoted, and where the money went"""
         user, say = asking(), spoken()
         one = services.wallet.receipt(user.id, path.session_id)
-        return json_answer(show.paper(one, say, receipt.sheet(say, one, money.zone(user))))
+        sheet = receipt.sheet(say, one, money.zone(user))
+        return json_answer(show.paper(one, say, sheet, one_charge(user, one.session)))
 
     return api
+
+
+def _yes(body: shapes.SessionBody) -> str:
+    """The driver's key of a yes. A quote that the wallet pays for is one charge, whichever chat or key it is said by;
+    a promise of another way to pay was made with this request's own key."""
+    return f"quote:{body.quote_id}" if body.payment == WALLET else request_key()
 
 
 def _missing(services: Services, user: User, hold: Money) -> Money | None:

@@ -14,10 +14,14 @@ from bots.miniapp import page
 from bots.miniapp.answers import error_doc, json_answer, refused, spoken
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import Tiles
+from bots.miniapp.uploads import MOST_PHOTO_BYTES
 from bots.wording import phrases
 from core.errors import UserError
 
 MOST_BODY_BYTES = 2 * 1024 * 1024
+# Where a picture is taken, by the endpoint. A form around it needs some room of its own.
+_PHOTO_BYTES = MOST_PHOTO_BYTES + 64 * 1024
+_MOST_BYTES = {"guns.resolve": _PHOTO_BYTES, "guns.report": _PHOTO_BYTES}
 # Telegram Web shows a Mini App in a frame; the apps of Telegram and WeChat use a browser of their own.
 _FRAMED_BY = "'self' https://web.telegram.org https://*.telegram.org"
 
@@ -31,7 +35,8 @@ def protect(app: Flask, tiles: Tiles | None) -> None:
     @app.before_request
     def refuse_large() -> None:
         # Most views never read a body; without this a large one would be answered as if it were welcome.
-        if (request.content_length or 0) > MOST_BODY_BYTES:
+        most = request.max_content_length = _MOST_BYTES.get(request.endpoint or "", MOST_BODY_BYTES)
+        if (request.content_length or 0) > most:
             raise RequestEntityTooLarge
 
     @app.errorhandler(UserError)
@@ -66,7 +71,7 @@ def protect(app: Flask, tiles: Tiles | None) -> None:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         # Positions stand in our addresses: no other site may learn them by a link or a picture.
         answer.headers["Referrer-Policy"] = "no-referrer"
-        answer.headers["Permissions-Policy"] = "geolocation=(self), camera=(), microphone=()"
+        answer.headers["Permissions-Policy"] = "geolocation=(self), camera=(self), microphone=()"
         return answer
 
 

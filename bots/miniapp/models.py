@@ -199,6 +199,9 @@ class StationDetail(StationRow):
     attribution: str
     credits: list[str]
     maps: list[MapLink]
+    label_url: str | None = Field(
+        default=None, description="A page with the codes of its guns to print, for stations of the sandbox alone"
+    )
 
 
 class LatLng(Model):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, field_validator
 
-from bots.miniapp.models import DecimalText, Model, Moment, Money
+from bots import history
+from bots.miniapp.models import DecimalText, LatLng, Model, Moment, Money, Operator
 from bots.miniapp.people_models import Body, Kwh
 from bots.miniapp.query import Query
 from core.ledger import Cause
 from core.payments import RefundState, TopupState
+from core.ports import HistoryFilter
+from core.scan import Promised
 from core.session import SessionState
 from core.tariff import Part
 
@@ -221,6 +224,26 @@ class SessionBody(Body):
     grow_to: AmountBody | None = Field(default=None, description="How far the hold may grow; never by itself")
 
 
+class View(Model):
+    """A charge as it stands, ready to show."""
+
+    title: str
+    lines: list[str]
+    may_stop: bool
+    goes_on: bool = Field(description="It will change by itself: ask again in a few seconds")
+
+
+class Alternative(LatLng):
+    """Another station with free guns of the same plug."""
+
+    id: str
+    name: str
+    operator: Operator
+    distance_m: int = Field(description="From the gun that did not start")
+    free: int
+    price: str = Field(description="What the same charge costs there, in words; empty where that is not known")
+
+
 class Session(Model):
     id: str
     state: SessionState
@@ -237,10 +260,17 @@ class Session(Model):
     power_kw: DecimalText | None
     soc_percent: DecimalText | None
     seen_at: Moment | None = Field(description="The last word of the supplier")
-    cost_so_far: DecimalText | None
+    cost_so_far: Money | None = Field(description="By the supplier's word, else by the meter and the agreed price")
+    hold: Money | None = Field(description="What is held now; null once the bill is booked, or nothing started")
+    minutes_left: int | None = Field(description="Until the energy of the quote is in, at the power of now")
     charged: Money | None = Field(description="What was paid, once that is known")
     failure: Reason | None
     quote: Quote
+    view: View
+    opinion: Promised | None = Field(description="The driver's last word on whether it was as promised")
+    alternatives: list[Alternative] = Field(
+        description="Where else to go after a start that failed, nearest first; in GET /sessions/{id} alone"
+    )
 
 
 class SessionList(Model):
@@ -248,9 +278,45 @@ class SessionList(Model):
     next: str | None = Field(description="`before` of the next page")
 
 
-class SessionsQuery(Query):
-    before: str | None = Field(default=None, max_length=40)
+class HistoryQuery(Query):
+    """Which charges are wanted."""
+
+    since: str = Field(default="", max_length=40, description="2026-11, 2026-11-05 or RFC 3339")
+    until: str = Field(default="", max_length=40, description="The same; a day or a month is meant to its end")
+    state: list[SessionState] = Field(default=[], description="Any of these; repeat it or separate by commas")
+    station: str = Field(default="", max_length=100, description="Its id, or words of its name and its operator")
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        items = value if isinstance(value, list) else [value]
+        return [part.strip() for item in items for part in str(item).split(",") if part.strip()]
+
+    def wanted(self, time_zone: str) -> HistoryFilter:
+        """Days are those of this time zone. Raises UserError."""
+        return HistoryFilter(
+            since=history.moment("since", self.since, time_zone),
+            until=history.moment("until", self.until, time_zone, last=True),
+            station=self.station,
+            states=frozenset(self.state),
+        )
+
+
+class SessionsQuery(HistoryQuery):
+    before: str | None = Field(default=None, max_length=40, description="`next` of the page before")
     limit: Limit = 20
+
+
+class OpinionBody(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"promised": "blocked", "words": "A van stood there"}]})
+
+    promised: Promised
+    words: str = Field(default="", max_length=2_000)
+
+
+class OpinionAnswer(Model):
+    promised: Promised
+    text: str
 
 
 class SessionPath(Body):

@@ -114,6 +114,7 @@ def _gun(one: FrozenQuote) -> Json:
 
 
 def session(one: ChargingSession, say: Wording) -> Json:
+    """Without what belongs to its present moment, see ongoing.py."""
     failure = {"code": one.failure, "text": start_failure(say, one.failure)} if one.failure else None
     return {
         "id": one.id,
@@ -131,17 +132,17 @@ def session(one: ChargingSession, say: Wording) -> Json:
         "power_kw": _number(one.power_kw),
         "soc_percent": _number(one.soc_percent),
         "seen_at": moment(one.seen_at),
-        "cost_so_far": _number(one.seen_cost),
         "charged": amount(one.charged) if one.charged is not None else None,
         "failure": failure,
         "quote": quote(one.quote),
     }
 
 
-def paper(one: Receipt, say: Wording, sheet: receipt.Sheet) -> Json:
+def paper(one: Receipt, say: Wording, sheet: receipt.Sheet, shown: Json) -> Json:
+    """`shown` is the session as every other answer has it."""
     record, hold = one.record, one.hold
     return {
-        "session": session(one.session, say),
+        "session": shown,
         "record_id": record.record_id if record else None,
         "billed": amount(one.billed) if one.billed is not None else None,
         "by_price": amount(one.by_price) if one.by_price is not None else None,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, render_template, request
 
 from bots.miniapp.answers import spoken
-from bots.miniapp.api import find_station, find_stations
+from bots.miniapp.api import LabelUrl, find_station, find_stations, no_labels
 from bots.miniapp.assets import assets
 from bots.miniapp.query import MOST_OPERATORS, ChargeQuery, StationsQuery
 from bots.miniapp.strings import page_strings
@@ -23,13 +23,13 @@ ROWS_AT_ONCE = 10
 _LISTS = ("plug", "operator", "facility")
 
 
-def blueprint(services: Services, tiles: Tiles | None) -> Blueprint:
+def blueprint(services: Services, tiles: Tiles | None, label_url: LabelUrl = no_labels) -> Blueprint:
     """The page and its two assets."""
     page = Blueprint("page", __name__, template_folder="templates")
 
     @page.get("/")
     def show() -> Response:
-        return _show(services, tiles)
+        return _show(services, tiles, label_url)
 
     @page.get("/assets/<name>")
     def asset(name: str) -> Response:
@@ -45,7 +45,7 @@ def missing_page(tiles: Tiles | None) -> Response:
     return _render(tiles, {}, error=page_strings()[spoken().language]["missing"], status=404)
 
 
-def _show(services: Services, tiles: Tiles | None) -> Response:
+def _show(services: Services, tiles: Tiles | None, label_url: LabelUrl) -> Response:
     """What the address asks for is already in the first answer; mistakes are a sentence above the search."""
     found: dict[str, Any] = {}
     try:
@@ -53,7 +53,7 @@ def _show(services: Services, tiles: Tiles | None) -> Response:
         values |= {name: request.args.getlist(name)[:MOST_OPERATORS] for name in _LISTS}
         values |= {"texts": True, "limit": values.get("limit") or ROWS_AT_ONCE}
         if station_id := request.args.get("station"):
-            found["station"] = find_station(services, station_id, ChargeQuery.read(values))
+            found["station"] = find_station(services, station_id, ChargeQuery.read(values), label_url)
         elif any(request.args.get(name) for name in ("q", "lat", "lng")):
             found["list"] = find_stations(services, StationsQuery.read(values))
     except UserError as problem:

@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import UserError
 from core.geo import Datum, Point, parse_point
 from core.ports import Place
+from core.scan import Promised
 from core.services.finder import StationFinder
+from core.session import SessionState
 from core.station import Facility, Plug
 from core.wishes import DEFAULT_KWH, LEAST_KWH, MOST_KWH, WIDEST_RADIUS_M, Filters, Mode, Sort, Wishes
 
@@ -28,7 +30,15 @@ MOST_OPERATORS = 30
 _CURSOR_VERSION = 1
 _DEEPEST = 10_000  # stations into a list
 
-_CHOICES: dict[str, type[Enum]] = {"datum": Datum, "mode": Mode, "sort": Sort, "plug": Plug, "facility": Facility}
+_CHOICES: dict[str, type[Enum]] = {
+    "datum": Datum,
+    "mode": Mode,
+    "sort": Sort,
+    "plug": Plug,
+    "facility": Facility,
+    "state": SessionState,
+    "promised": Promised,
+}
 _RANGES = {
     "limit": f"1–{MOST_ROWS}",
     "min_power_kw": "0–10000",
