@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from bots.wording import N_, Wording
-from core.money import Money
+from core.money import Money, minor_units
 
 WORDS_MAX = 60  # of a name that others chose
+PRICE_PLACES = 4
 TITLE_MAX = 20  # WeChat's templates take no more
 
 
@@ -34,10 +35,13 @@ class Said:
     title: str
     text: str  # without the title
     reference: str
+    language: str = "en"  # of the buttons under it
 
 
 _REFERENCE = N_("Reference: {reference}")
 _BALANCE = N_("{released} is in your balance again.")
+_IDLE = N_("Each minute the car stays after charging costs {per_minute}.")
+_IDLE_FROM = N_("That begins at {idle_from_at}.")
 
 MESSAGES = {
     # --- charging ---------------------------------------------------------------------------------------------
@@ -80,7 +84,34 @@ MESSAGES = {
         (
             N_("{station}: {energy_kwh} kWh by its meter. Please unplug and free the bay."),
             N_("The bill follows; what it does not need of your hold comes back at once."),
+            _IDLE,
+            _IDLE_FROM,
         ),
+    ),
+    "charge_slows": Message(
+        N_("Slower from here"),
+        (
+            N_("{station}: the battery is at {soc} %, {energy_kwh} kWh are in. From here it charges slowly."),
+            N_("If that is enough for your way, stop now. What is left of your hold comes back with the bill."),
+        ),
+    ),
+    "charge_nearly_done": Message(
+        N_("Nearly done"),
+        (
+            N_("{station}: {energy_kwh} of the {asked_kwh} kWh you asked for are in."),
+            N_("{used} of {hold} held is used. Stop when it is enough; we end it before the hold is used up."),
+        ),
+    ),
+    "hold_nearly_used": Message(
+        N_("Near your limit"),
+        (
+            N_("{station}: {used} of the {hold} you agreed to is used."),
+            N_("We end the charge before all of it is used, and you never pay more. You can stop it yourself."),
+        ),
+    ),
+    "idle_fee_soon": Message(
+        N_("Unplug in time"),
+        (N_("{station}: the battery is at {soc} %, nearly full. Please come back to your car."), _IDLE, _IDLE_FROM),
     ),
     "stopped_at_limit": Message(
         N_("Stopping in time"),
@@ -192,7 +223,12 @@ def said(say: Wording, code: str, params: Mapping[str, Any], *, time_zone: str, 
             continue
         if not any(f"{{{name}}}" in line for name in empty):
             lines.append(say(line, **values))
-    return Said(title=say(message.title, **values), text="\n".join(lines), reference=values["reference"])
+    return Said(
+        title=say(message.title, **values),
+        text="\n".join(lines),
+        reference=values["reference"],
+        language=say.language,
+    )
 
 
 def start_failure(say: Wording, reason: str) -> str:
@@ -204,6 +240,8 @@ def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
     match value:
         case {"amount_minor": int(minor), "currency": str(currency)}:
             return say.money(Money(minor, currency))
+        case {"price": str(amount), "currency": str(currency)}:
+            return say.price(Decimal(amount), currency, _places(Decimal(amount), currency))
         case {"number": str(number)}:
             return say.number(Decimal(number), 2)
         case {"at": str(moment)}:
@@ -220,6 +258,13 @@ def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
     if name.endswith("_kwh") and value:
         return say.number(Decimal(str(value)), 2)
     return _clean(str(value))
+
+
+def _places(price: Decimal, currency: str) -> int:
+    """As many as the price needs: a cent and a third a minute are 0.0133."""
+    exponent = price.normalize().as_tuple().exponent
+    needed = -exponent if isinstance(exponent, int) else 0
+    return max(min(needed, PRICE_PLACES), minor_units(currency))
 
 
 def _is_nothing(value: Any) -> bool:
