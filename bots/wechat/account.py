@@ -142,8 +142,12 @@ class AccountTalk:
     def start(self, visitor: Visitor) -> str:
         return self.welcome(self._change(visitor, stopped=False))
 
+    def forget(self, openid: str) -> None:
+        """The question is no longer open: something else was asked."""
+        self._consent_asked.forget(openid)
+
     def left(self, identity: Identity) -> None:
-        self._consent_asked.forget(identity.external_id)
+        self.forget(identity.external_id)
         self.accounts.unreachable(identity)
 
     def _change(self, visitor: Visitor, **changes: object) -> Visitor:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class SendsText(Protocol):
     """Speaking first, through `custom/send`."""
 
-    def send_text(self, openid: str, text: str) -> None:
+    def send_text(self, openid: str, text: str) -> object:
         """Raises ChatUnreachable (final) or SupplierUnavailable."""
         ...
 

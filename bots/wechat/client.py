@@ -6,6 +6,7 @@ uses the call that revokes the token of everybody else, and its errors carry the
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -22,6 +23,7 @@ from wechatpy.exceptions import WeChatClientException
 
 from bots.unsent import NeverSent, never_sent
 from bots.wechat.config import API_BASE, WechatConfig
+from bots.wechat.photos import read_bounded
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.ports import Clock
 
@@ -126,6 +128,17 @@ class WechatApi:
         self._plain_call("showqrcode", draw)
         return picture[0]
 
+    def media(self, media_id: str) -> bytes:
+        """A picture that somebody sent within the last three days."""
+        picture: list[bytes] = []
+
+        def fetch() -> dict[str, Any]:
+            picture.append(self._client.fetch_media(media_id))
+            return {}
+
+        self._plain_call("media/get", fetch)
+        return picture[0]
+
     def menu(self) -> dict[str, Any] | None:
         """The menu as it stands, or None without one."""
         # wechatpy turns 46003, "no menu", into None
@@ -212,6 +225,19 @@ class _Client(WeChatClient):  # type: ignore[misc]
         if len(response.content) > PICTURE_MAX_BYTES:
             raise ValueError("no QR code is that large")
         return bytes(response.content)
+
+    def fetch_media(self, media_id: str) -> bytes:
+        """The bytes of a picture; what cannot be had is answered with 200 and a JSON object."""
+        wanted = {"access_token": self.access_token, "media_id": media_id}
+        url = f"{API_BASE}/cgi-bin/media/get"
+        with self._http.get(url, params=wanted, timeout=self.timeout, stream=True) as response:
+            if not response.ok:
+                raise WeChatClientException(None, None, client=self, response=response)
+            body = read_bounded(response)
+        if body.startswith(b"{"):
+            doc = json.loads(body)
+            raise WeChatClientException(int(doc["errcode"]), str(doc.get("errmsg", "")))
+        return body
 
     def fetch_access_token(self) -> None:
         raise NotImplementedError("tokens come from stable_token")

@@ -8,16 +8,21 @@ from dataclasses import replace
 
 from bots.wechat import safety
 from bots.wechat.account import AccountTalk, Visitor
-from bots.wechat.find import FindTalk
+from bots.wechat.asked import YES_OR_NO, Asked
+from bots.wechat.charge import ChargeTalk
+from bots.wechat.find import FindTalk, pinned
 from bots.wechat.person import PersonTalk
+from bots.wechat.photos import Photos, Picture
 from bots.wechat.pushes import Push, What
 from bots.wechat.render import cut_lines, plain
+from bots.wechat.scan import ScanTalk
 from bots.wechat.wallet import WalletTalk
 from bots.wechat.words import CLICKS, Wish, Words, understand
 from bots.wording import phrases
 from core.errors import SupplierUnavailable, UserError
 from core.geo import Datum
 from core.ports import KnowsUnionid
+from core.scan import ScanState
 from core.services import Services
 from core.services.linking import code_in
 from core.user import Channel, Identity
@@ -25,6 +30,7 @@ from core.wishes import Sort
 
 LANGUAGE = "zh-CN"  # of someone new: pushes do not tell the phone's language
 _HELP = Words(Wish.HELP)
+_ASKS_YES_OR_NO = frozenset({Wish.PRIVACY, Wish.LINK, Wish.UNLINK, Wish.DELETE})
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +44,23 @@ class Conversation:
     """
 
     def __init__(
-        self, services: Services, *, position_datum: Datum = Datum.WGS84, unionids: KnowsUnionid | None = None
+        self,
+        services: Services,
+        *,
+        position_datum: Datum = Datum.WGS84,
+        unionids: KnowsUnionid | None = None,
+        photos: Photos | None = None,
     ) -> None:
         self.services, self.unionids = services, unionids
+        self.asked = Asked(services.clock)
         self.account = AccountTalk(services)
-        self.find = FindTalk(services, self.account, position_datum=position_datum)
-        self.person = PersonTalk(services, left=self.find.forget)
+        self.find = FindTalk(services, self.account, position_datum=position_datum, listed=self.asked.other_numbers)
+        self.person = PersonTalk(services, left=self._forget)
         self.wallet = WalletTalk(services)
+        self.charge = ChargeTalk(services, self.asked)
+        self.scan = ScanTalk(services, self.asked, photos, self.charge.offer)
         account, find, person, wallet = self.account, self.find, self.person, self.wallet
+        scan, charge = self.scan, self.charge
         self._answers: dict[Wish, Answer] = {
             Wish.HELP: lambda visitor, _: account.help(visitor),
             Wish.NEARBY: lambda visitor, _: find.nearby(visitor),
@@ -54,7 +69,9 @@ class Conversation:
             Wish.SORT: lambda visitor, sort: find.again(visitor, Sort(sort)) or find.ask_where(visitor),
             Wish.NUMBER: lambda visitor, number: find.open(visitor, int(number)),
             Wish.MODE: lambda visitor, mode: self._changed(account.mode(visitor, mode)),
-            Wish.ENERGY: lambda visitor, kwh: self._changed(account.energy(visitor, kwh)),
+            Wish.ENERGY: lambda visitor, kwh: (
+                charge.other_energy(visitor, kwh) or self._changed(account.energy(visitor, kwh))
+            ),
             Wish.CLEAR_FILTERS: lambda visitor, _: self._changed(account.clear_filters(visitor)),
             Wish.SETTINGS: lambda visitor, _: account.settings(visitor),
             Wish.LANGUAGE: account.language,
@@ -75,15 +92,21 @@ class Conversation:
             Wish.REFUND_NOW: wallet.refund_now,
             Wish.STATEMENT: lambda visitor, _: wallet.statement(visitor),
             Wish.RECEIPTS: wallet.receipts,
-            Wish.STOP: lambda visitor, _: account.stop(visitor),
-            Wish.START: lambda visitor, _: account.start(visitor),
+            Wish.STOP: lambda visitor, what: ("" if what else charge.stops_what(visitor)) or account.stop(visitor),
+            Wish.START: lambda visitor, _: charge.start(visitor) or account.start(visitor),
+            Wish.SCAN: scan.typed,
+            Wish.CHARGE: lambda visitor, _: charge.start(visitor) or self._resumed(visitor) or find.nearby(visitor),
+            Wish.CONTINUE: lambda visitor, _: charge.renewed(visitor) or self._resumed(visitor) or scan.how(visitor),
+            Wish.STATUS: lambda visitor, _: charge.status(visitor),
+            Wish.STOP_CHARGE: lambda visitor, _: charge.stop(visitor),
+            Wish.REPORT: scan.report,
             Wish.PLACE: find.place,
         }
 
     def answer(self, push: Push) -> str:
         """The text to reply with; "" when nothing is to be said."""
         if push.what is What.LEFT:
-            self.find.forget(push.openid)
+            self._forget(push.openid)
             self.person.forget(push.openid)
             self.account.left(Identity(Channel.WECHAT, push.openid))
             return ""
@@ -93,10 +116,20 @@ class Conversation:
         except UserError as problem:
             log.info("a WeChat message could not be served", extra={"code": problem.code})
             return plain(phrases.error(visitor.say, problem))
+        finally:
+            if self.asked.of(push.openid, *YES_OR_NO):
+                # A yes answers one question only: the last.
+                self.account.forget(push.openid)
+                self.person.forget(push.openid)
 
     def refusal(self, openid: str, problem: UserError) -> str:
         """The sentence for somebody whose message is not worked off at all."""
         return plain(phrases.error(self.visitor(openid).say, problem))
+
+    def noticed(self, push: Push) -> None:
+        """The phone told its position unasked."""
+        if point := self.find.noticed(push):
+            self.services.whereabouts.here(self.visitor(push.openid).user.id, point)
 
     def visitor(self, openid: str) -> Visitor:
         identity = Identity(Channel.WECHAT, openid)
@@ -105,9 +138,14 @@ class Conversation:
     def _answer(self, visitor: Visitor, push: Push) -> str:
         match push.what:
             case What.PIN | What.PICKED:
-                return self.find.pin(visitor, push)
+                self.services.whereabouts.here(visitor.user.id, pinned(push))
+                return cut_lines(self.scan.moved(visitor)) or self.find.pin(visitor, push)
+            case What.PHOTO:
+                return cut_lines(self.scan.photo(visitor, Picture(push.url, push.text)))
+            case What.GUN_CODE:
+                return cut_lines(self.scan.scanned(visitor, push.text))
             case What.TEXT:
-                return self._worded(visitor, understand(push.text))
+                return self._typed(visitor, push.text)
             case What.CLICK:
                 return self._worded(visitor, CLICKS.get(push.text, _HELP))
             case What.FOLLOWED | What.SCANNED:
@@ -115,8 +153,16 @@ class Conversation:
                     return cut_lines(self.person.look(visitor, code))
                 return self.account.welcome(visitor)
             case What.UNREADABLE:
-                return visitor.say("We read text and locations. Send your location, or type a place.")
+                return visitor.say("We read text, photos of gun codes and locations. Send one, or type a place.")
         return ""
+
+    def _typed(self, visitor: Visitor, text: str) -> str:
+        """A line is the answer to what was asked last, or a command, or a gun's number, or a place."""
+        words = understand(text)
+        if words.wish is Wish.PLACE and self.scan.is_code(text):
+            words = Words(Wish.SCAN, text.strip())
+        answer = self.scan.answered(visitor, text, words) or self.charge.answered(visitor, words)
+        return cut_lines(answer) if answer else self._worded(visitor, words)
 
     def _joined(self, visitor: Visitor, push: Push) -> Visitor:
         """Somebody who begins to follow may be known from the mini-program. Silence of WeChat costs nothing."""
@@ -132,8 +178,19 @@ class Conversation:
         self.services.login.unionid_known(visitor.identity, unionid)
         return self.visitor(push.openid)
 
+    def _resumed(self, visitor: Visitor) -> str:
+        """The last scan once more, with its question or offer, after this process has forgotten it."""
+        scan = self.scan.fresh(visitor)
+        return self.scan.again(visitor, scan) if scan is not None and scan.state is not ScanState.REFUSED else ""
+
     def _worded(self, visitor: Visitor, words: Words) -> str:
+        if words.wish in _ASKS_YES_OR_NO:
+            self.asked.other_yes(visitor.openid)
         return cut_lines(self._answers[words.wish](visitor, words.value))
+
+    def _forget(self, openid: str) -> None:
+        self.find.forget(openid)
+        self.asked.forget(openid)
 
     def _changed(self, visitor: Visitor) -> str:
         """After a change of the charge: the last list for it, or a word that it is noted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -37,20 +38,34 @@ class Search:
 
 
 class FindTalk:
-    """Answers about stations. `position_datum` is that of the LOCATION event, which nobody documents."""
+    """Answers about stations. `position_datum` is that of the LOCATION event, which nobody documents.
 
-    def __init__(self, services: Services, account: AccountTalk, *, position_datum: Datum) -> None:
+    `listed` hears that a chat was shown a list: from then on a number means one of its rows.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        account: AccountTalk,
+        *,
+        position_datum: Datum,
+        listed: Callable[[str], None],
+    ) -> None:
         self.services, self.account, self.position_datum = services, account, position_datum
+        self._listed = listed
         clock = services.clock
         self._searches: Memory[Search] = Memory(clock, life=SEARCH_KEPT_FOR, most=SEARCHES_MAX)
         self._positions: Memory[Point] = Memory(clock, life=SEARCH_KEPT_FOR, most=SEARCHES_MAX)
 
-    def noticed(self, push: Push) -> None:
+    def noticed(self, push: Push) -> Point | None:
         """The phone told its position unasked: good for the next "nearby", then forgotten."""
         try:
-            self._positions.put(push.openid, _point(push, self.position_datum))
+            point = _point(push, self.position_datum)
         except UserError:
             self._positions.forget(push.openid)
+            return None
+        self._positions.put(push.openid, point)
+        return point
 
     def forget(self, openid: str) -> None:
         self._searches.forget(openid)
@@ -58,7 +73,7 @@ class FindTalk:
 
     def pin(self, visitor: Visitor, push: Push) -> str:
         """The stations around a pin. Raises UserError."""
-        point = _point(push, Datum.GCJ02)
+        point = pinned(push)
         last = self._searches.get(visitor.openid)
         if last and _told_twice(last, push, point):
             return ""
@@ -114,6 +129,7 @@ class FindTalk:
         return visitor.say("Send your location first: tap “找桩 Find” below, or type a place.")
 
     def _show(self, visitor: Visitor, search: Search) -> str:
+        self._listed(visitor.openid)
         wishes = _wishes(visitor, search.sort)
         found = self.services.finder.near(search.point, wishes, limit=ROWS_ASKED, offset=search.offset)
         if search.offset and not found.offers:
@@ -152,10 +168,16 @@ def _wishes(visitor: Visitor, sort: Sort) -> Wishes:
     return Wishes(energy_kwh=user.energy_kwh, mode=user.mode, sort=sort, filters=user.filters)
 
 
+def pinned(push: Push) -> Point:
+    """Where a pin of WeChat's map picker stands. Raises UserError."""
+    return _point(push, Datum.GCJ02)
+
+
 def _point(push: Push, datum: Datum) -> Point:
     """Raises UserError for what is no place on Earth."""
     try:
         lat, lng = float(push.lat), float(push.lng)
+        accuracy_m = float(push.accuracy_m) if push.accuracy_m else None
     except ValueError as error:
         raise UserError("bad_request") from error
-    return Point(lat, lng, datum)
+    return Point(lat, lng, datum, accuracy_m)

@@ -17,26 +17,22 @@ class PublishesMenu(Protocol):
 
 def menu(public_url: str) -> dict[str, Any]:
     """The buttons; their keys are read in words.py. The page's button needs a public address."""
-    mine: list[dict[str, str]] = [
-        _click("设置 Settings", "settings"),
-        _click("资料·隐私 Profile", "profile"),
-        _click("English / 中文", "language"),
-        _click("帮助 Help", "help"),
-    ]
-    more = [
-        _click("列表 List", "list"),
+    mine = [
+        _click("充电状态 Status", "status"),
         _click("钱包 Wallet", "wallet"),
-        _click("明细 Statement", "statement"),
         _click("充电单 Receipts", "receipts"),
-        _click("资金安全 Safety", "safety"),
+        _click("帮助 Help", "help"),
     ]
     if public_url:
         url = f"{public_url.rstrip('/')}/?{urlencode({'lang': 'zh-CN'})}"
         mine.append({"type": "view", "name": "网页 Page", "url": url})
+    else:
+        mine.append(_click("设置 Settings", "settings"))
     return {
         "button": [
             {"type": "location_select", "name": "找桩 Find", "key": "find"},
-            {"name": "更多 More", "sub_button": more},
+            # At the gun one tap has to do. The code comes to us as text: no photo, and no page is opened.
+            {"type": "scancode_waitmsg", "name": "扫码充电", "key": "scan"},
             {"name": "我的 Me", "sub_button": mine},
         ]
     }

@@ -15,9 +15,13 @@ from typing import Any
 from wechatpy import parse_message
 
 from bots.wechat.crypto import Refused, is_json, log, read_xml
+from core.guncode import MOST_CHARS
 
 TEXT_MAX = 600
+URL_MAX = 1000
+CODE_MAX = MOST_CHARS + 1  # cut shorter it would be another code; as it is it is refused for its length
 _ID = re.compile(r"[\w@.-]{1,128}", re.ASCII)
+_BARCODE = re.compile(r"[A-Z0-9_]{2,12},")  # the kind of barcode stands before what it says: CODE_128,1234
 
 
 class What(StrEnum):
@@ -27,9 +31,11 @@ class What(StrEnum):
     POSITION = "position"  # LOCATION event: the phone's own position, unasked
     CLICK = "click"
     FOLLOWED = "followed"
-    SCANNED = "scanned"
+    SCANNED = "scanned"  # a QR code of our account
+    PHOTO = "photo"
+    GUN_CODE = "gun_code"  # the menu's scanner read a code
     LEFT = "left"
-    UNREADABLE = "unreadable"  # a picture, a voice: something a person sent that we cannot use
+    UNREADABLE = "unreadable"  # a voice, a film: something a person sent that we cannot use
     OTHER = "other"  # nothing we answer
 
 
@@ -42,13 +48,15 @@ class Push:
     openid: str
     account: str  # our side, as the reply has to name it
     sent_at: int  # epoch seconds, the platform's clock
-    text: str = ""  # what was typed, the menu key, the place's label
+    text: str = ""  # what was typed, the menu key, the place's label, the code, the picture's number
     lat: str = ""
     lng: str = ""
+    accuracy_m: str = ""
+    url: str = ""  # of the picture
 
 
-_MESSAGES = {"text": What.TEXT, "location": What.PIN}
-_SENT_BY_PEOPLE = {"image", "voice", "video", "shortvideo", "link", "miniprogrampage"}
+_MESSAGES = {"text": What.TEXT, "location": What.PIN, "image": What.PHOTO}
+_SENT_BY_PEOPLE = {"voice", "video", "shortvideo", "link", "miniprogrampage"}
 _EVENTS = {
     "location_select": What.PICKED,
     "location": What.POSITION,
@@ -56,6 +64,7 @@ _EVENTS = {
     "subscribe": What.FOLLOWED,
     "subscribe_scan": What.FOLLOWED,
     "scan": What.SCANNED,
+    "scancode_waitmsg": What.GUN_CODE,
     "unsubscribe": What.LEFT,
 }
 
@@ -90,7 +99,10 @@ def _push(message: Any) -> Push:
         key = _event_key(openid, str(sent_at), str(event), words, lat, lng)
     else:
         key = str(number)
-    return Push(key, what, openid, account, sent_at, words[:TEXT_MAX], lat, lng)
+    most = CODE_MAX if what is What.GUN_CODE else TEXT_MAX
+    accuracy_m = str(message.precision) if what is What.POSITION else ""
+    url = str(message.image or "")[:URL_MAX] if what is What.PHOTO else ""
+    return Push(key, what, openid, account, sent_at, words[:most], lat, lng, accuracy_m, url)
 
 
 def _content(what: What, message: Any) -> tuple[str, str, str]:
@@ -109,6 +121,12 @@ def _content(what: What, message: Any) -> tuple[str, str, str]:
             return "", str(message.latitude), str(message.longitude)
         case What.CLICK:
             return str(message.key or ""), "", ""
+        case What.PHOTO:
+            return str(message.media_id or ""), "", ""
+        case What.GUN_CODE:
+            read = message.scan_code_info
+            text = str(read.get("ScanResult") or "")
+            return _BARCODE.sub("", text, count=1) if read.get("ScanType") == "barcode" else text, "", ""
         case What.SCANNED | What.FOLLOWED:
             # Who follows by scanning brings the scene along, who just follows brings none.
             return str(getattr(message, "scene_id", None) or ""), "", ""

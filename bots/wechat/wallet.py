@@ -6,6 +6,7 @@ often WeChat delivers it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from bots import money, receipt
@@ -130,11 +131,17 @@ class WalletTalk:
     # --- the page -------------------------------------------------------------------------------------------
 
     def _page(self, visitor: Visitor, path: str, **query: str) -> list[str]:
-        """A link that knows who taps it, where WeChat's page login is set up. Nothing without a public address."""
-        base = self.services.public_url.rstrip("/")
-        if not base:
-            return []
-        target = f"{path}?{urlencode({**query, 'lang': visitor.user.language})}"
-        if self.services.login.doors.page is not None:
-            target = f"{LOGIN_BY_WECHAT}?to={quote(target, safe='')}"
-        return [link(visitor.say("Open the page"), base + target)]
+        return page_link(self.services, visitor, path, visitor.say("Open the page"), query)
+
+
+def page_link(
+    services: Services, visitor: Visitor, path: str, label: str, query: Mapping[str, str] | None = None
+) -> list[str]:
+    """A link that knows who taps it, where WeChat's page login is set up. Nothing without a public address."""
+    base = services.public_url.rstrip("/")
+    if not base:
+        return []
+    target = f"{path}?{urlencode({**(query or {}), 'lang': visitor.user.language})}"
+    if services.login.doors.page is not None:
+        target = f"{LOGIN_BY_WECHAT}?to={quote(target, safe='')}"
+    return [link(label, base + target)]

@@ -12,6 +12,7 @@ from bots.wechat.answers import Answers, Patience, SendsText
 from bots.wechat.config import WechatConfig
 from bots.wechat.conversation import Conversation
 from bots.wechat.crypto import BODY_MAX_BYTES, Refused, SafeMode
+from bots.wechat.photos import Photos
 from bots.wechat.pushes import Push, What, read_push
 from bots.wording import phrases
 from core.errors import TooMany
@@ -31,16 +32,18 @@ def blueprint(
     *,
     sender: SendsText | None = None,
     unionids: KnowsUnionid | None = None,
+    photos: Photos | None = None,
     position_datum: Datum = Datum.WGS84,
     patience: Patience | None = None,
     stop: Event | None = None,
 ) -> Blueprint:
-    """The routes of the official account. `sender` speaks when a passive reply would be too late.
+    """The routes of the official account. `sender` speaks when a passive reply would be too late, `photos` reads
+    pictures of gun codes; without it drivers are asked to scan with the menu.
 
     A thread looks for work left behind until `stop` is set: register the blueprint in the process that serves it.
     """
     safe = SafeMode(config, services.clock)
-    conversation = Conversation(services, position_datum=position_datum, unionids=unionids)
+    conversation = Conversation(services, position_datum=position_datum, unionids=unionids, photos=photos)
     answers = Answers(services, safe, conversation, sender, patience or Patience())
     door = Door(safe, conversation, answers, services)
     routes = Blueprint("wechat", __name__)
@@ -85,7 +88,7 @@ class Door:
             return _text("success")
         if push.what is What.POSITION:
             # Used and forgotten, so it is not stored; to this event nothing else may be answered.
-            self.conversation.find.noticed(push)
+            self.conversation.noticed(push)
             return _text("success")
         if push.what is not What.LEFT and not self.answers.known(push):
             try:

@@ -42,6 +42,12 @@ class Wish(StrEnum):
     REFUND_NOW = "refund_now"
     STATEMENT = "statement"
     RECEIPTS = "receipts"
+    SCAN = "scan"
+    CHARGE = "charge"
+    CONTINUE = "continue"
+    STATUS = "status"
+    STOP_CHARGE = "stop_charge"
+    REPORT = "report"
     PLACE = "place"
 
 
@@ -59,7 +65,13 @@ def _table(*rows: tuple[Wish, str, str]) -> dict[str, Words]:
 
 _WORDS = _table(
     (Wish.HELP, "", "帮助|help|/help|你好|您好|hi|hello|菜单|menu"),
-    (Wish.NEARBY, "", "附近|找桩|充电|充电桩|nearby|near|near me|find|附近充电桩"),
+    (Wish.NEARBY, "", "附近|找桩|充电桩|nearby|near|near me|find|附近充电桩"),
+    (Wish.SCAN, "", "扫码|扫一扫|扫码充电|scan|/scan"),
+    (Wish.CHARGE, "", "充电|开始充电|启动充电|启动|确认充电|charge|start charge|start charging|/charge"),
+    (Wish.CONTINUE, "", "继续|已充值|continue|go on|paid|done"),
+    (Wish.STATUS, "", "状态|充电状态|进度|status|/status"),
+    (Wish.STOP_CHARGE, "", "停止充电|结束充电|结束|stop charge|stop charging|end charge"),
+    (Wish.REPORT, "", "举报|投诉|report|/report"),
     (Wish.LIST, "", "列表|最近列表|list"),
     (Wish.MORE, "", "下一页|下页|更多|more|next|next page"),
     (Wish.SORT, Sort.RECOMMENDED, "推荐|recommended|best"),
@@ -78,7 +90,8 @@ _WORDS = _table(
     (Wish.PRIVACY, "", "隐私|privacy|/privacy"),
     (Wish.YES, "", "是|好|同意|yes|agree|ok"),
     (Wish.NO, "", "否|不|不同意|撤回|no|disagree|withdraw"),
-    (Wish.STOP, "", "停止|退订|stop|/stop"),
+    (Wish.STOP, "", "停止|stop|/stop"),
+    (Wish.STOP, "messages", "退订|停止消息|stop messages|unsubscribe"),
     (Wish.START, "", "开始|恢复|start|/start"),
     (Wish.PROFILE, "", "资料|我的资料|profile|my profile|/me|/profile"),
     (Wish.LINK, "", "绑定|link|/link|绑定telegram|绑定 telegram"),
@@ -95,6 +108,7 @@ _WORDS = _table(
 # The keys of our menu's buttons (menu.py). Buttons of a menu from last month land on help.
 CLICKS = {
     "find": Words(Wish.NEARBY),
+    "status": Words(Wish.STATUS),
     "list": Words(Wish.LIST),
     "settings": Words(Wish.SETTINGS),
     "profile": Words(Wish.PROFILE),
@@ -115,9 +129,12 @@ _WITH_VALUE = (
     (Wish.REFUND_NOW, re.compile(rf"(?:确认退款|confirm refund)\s*[:：]?\s*({_SUM})")),
     (Wish.REFUND, re.compile(rf"(?:退款|提现|/?refund)\s*[:：]?\s*(all|全部|全额|所有|{_SUM})")),
     (Wish.RECEIPTS, re.compile(r"(?:充电单|充电记录|receipts?)\s*[:：]?\s*([0-9]{1,2})")),
+    (Wish.REPORT, re.compile(r"(?:举报|投诉|/?report)\s*[:：]?\s*(.+)")),
     (Wish.LINK, re.compile(r"(?:绑定|/?link)\s*[:：]?\s*(kw-?\S+)")),
 )
 _NUMBER = re.compile(r"[0-9]{1,3}")
+# On the line as it came: a gun's number is taken byte for byte.
+_SCAN = re.compile(r"\s*(?:扫码|扫|枪号|桩号|编号|/?scan\b|gun\b)\s*[:：]?\s*(.*[0-9].*)", re.IGNORECASE | re.DOTALL)
 ROWS_MAX = 5
 
 
@@ -130,6 +147,8 @@ def understand(text: str) -> Words:
         return Words(Wish.HELP)
     if known := _WORDS.get(bare):
         return known
+    if said := _SCAN.fullmatch(text):
+        return Words(Wish.SCAN, said[1].strip())
     if code := code_in(bare):
         return Words(Wish.LINK, code)
     for wish, pattern in _WITH_VALUE:

@@ -165,6 +165,7 @@ _ERRORS = {
     "heic_photo": N_("We cannot read HEIC files. Send the picture as a photo, not as a file, or save it as JPEG."),
     "photo_too_big": N_("This picture is too large for us. Send it as a photo, not as a file."),
     "photo_unreadable": N_("This picture is damaged and cannot be opened. Take a new photo of the code."),
+    "photo_not_fetched": N_("We could not fetch your photo. Send it again, or type the number on the gun."),
     "photos_waiting": N_("Many photos are being read just now. Send yours again in a few seconds."),
     "no_such_gun": N_("We do not know this gun. Check the number printed on it."),
     "cannot_start_here": N_("We cannot start this gun. Start it with its operator's own app."),

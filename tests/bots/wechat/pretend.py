@@ -121,6 +121,16 @@ class Platform:
     def click(self, openid: str, key: str) -> str:
         return self.event(openid, "CLICK", tag("EventKey", key))
 
+    def photo(self, openid: str, media_id: str, url: str = "") -> str:
+        """A picture, at an address like WeChat's own."""
+        url = url or f"http://mmbiz.qpic.cn/mmbiz_jpg/{media_id}/0"
+        return self.message(openid, "image", tag("PicUrl", url), tag("MediaId", media_id))
+
+    def scan_code(self, openid: str, text: str, kind: str = "qrcode") -> str:
+        """The menu's scanner has read a code."""
+        read = tag("ScanType", kind) + tag("ScanResult", text)
+        return self.event(openid, "scancode_waitmsg", tag("EventKey", "scan"), f"<ScanCodeInfo>{read}</ScanCodeInfo>")
+
     def _xml(self, openid: str, kind: str, *fields: str) -> str:
         head = tag("ToUserName", ACCOUNT) + tag("FromUserName", openid)
         return f"<xml>{head}{tag('CreateTime', self.now())}{tag('MsgType', kind)}{''.join(fields)}</xml>"
@@ -210,6 +220,8 @@ class Api:
     calls: list[ApiCall] = field(default_factory=list)
     answers: dict[str, list[Any]] = field(default_factory=dict)  # by path; the last one stays
     menu: Any = None
+    pictures: dict[str, bytes] = field(default_factory=dict)  # by media id
+    host_is_away: bool = False  # the pictures' own host
     tokens: int = 0
     valid: set[str] = field(default_factory=set)
     expires_in: int = 7200
@@ -227,9 +239,17 @@ class Api:
                 return queued.pop(0) if len(queued) > 1 else queued[0]
             if call.path == "/cgi-bin/stable_token":
                 return self._token(call)
+            if call.path.startswith("/mmbiz_jpg/"):
+                return self._at_host(call)
             if self.check_tokens and call.query.get("access_token") not in self.valid:
                 return {"errcode": 40001, "errmsg": "invalid credential, access_token is invalid or not latest"}
             return self._plain(call)
+
+    def _at_host(self, call: ApiCall) -> Any:
+        """The host of the pictures, which nobody shows an access token."""
+        assert "access_token" not in call.query
+        found = self.pictures.get(call.path.split("/")[2])
+        return (404, b"") if found is None or self.host_is_away else found
 
     def _token(self, call: ApiCall) -> Any:
         if call.doc["appid"] != APP_ID:
@@ -248,6 +268,8 @@ class Api:
                 return {"errcode": 0, "errmsg": "ok"}
             case "GET", "/cgi-bin/menu/get":
                 return {"menu": self.menu} if self.menu else {"errcode": 46003, "errmsg": "menu no exist"}
+            case "GET", "/cgi-bin/media/get":
+                return self.pictures.get(call.query["media_id"], {"errcode": 40007, "errmsg": "invalid media_id"})
             case "POST", "/cgi-bin/message/custom/send":
                 return {"errcode": 0, "errmsg": "ok"}
         return {"errcode": 40066, "errmsg": "invalid url"}

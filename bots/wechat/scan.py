@@ -1,0 +1,197 @@
+"""Which gun it is: a photo, the menu's scanner or a typed number, and what the shield asks about it. All in words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from bots import charge
+from bots.wechat.account import Visitor
+from bots.wechat.asked import About, Asked, Question
+from bots.wechat.photos import Photos, Picture
+from bots.wechat.render import NAME_MAX, SENTENCE_MAX, plain
+from bots.wechat.words import Wish, Words
+from bots.wording import phrases
+from core.errors import UserError
+from core.guncode import GunCode
+from core.scan import SCAN_GOOD_FOR, Scan, ScanSource, ScanState
+from core.services import Services
+from core.services.guns import Identified
+from core.shield import FoundGun
+
+CODES_TRIED = 3  # of one picture: the same gun's codes for several apps stand side by side
+NUMBER_LEAST = 8  # a shorter number that somebody types may as well be a postal code or a street number
+_LAST_FOUR = re.compile(r"[0-9A-Za-z]{4}")
+_CHOICE = re.compile(r"[0-9]{1,2}")
+
+
+class ScanTalk:
+    """From a code to a gun that may be charged at, or to a question. Each method returns the text to send.
+
+    `offered` says what a scan that passed leads to. Without `photos` no picture is read here.
+    """
+
+    def __init__(
+        self, services: Services, asked: Asked, photos: Photos | None, offered: Callable[[Visitor, Scan], str]
+    ) -> None:
+        self.services, self.guns, self.clock = services, services.guns, services.clock
+        self.asked, self.photos, self._offered = asked, photos, offered
+
+    # --- a code comes in --------------------------------------------------------------------------------------
+
+    def how(self, visitor: Visitor) -> str:
+        say = visitor.say
+        if self.photos is None:
+            return say("Tap “扫码充电” below, or type the number on the gun: “scan 12345678”.")
+        return say("Tap “扫码充电” below, send a photo of the gun's code, or type its number: “scan 12345678”.")
+
+    def photo(self, visitor: Visitor, picture: Picture) -> str:
+        """The gun in a picture. Raises UserError, TooMany."""
+        if self.photos is None:
+            return self.how(visitor)
+        self.services.limiter.hit("photo", visitor.user.id)
+        codes = self.photos.codes(picture)
+        if not codes:
+            return "\n".join((phrases.error(visitor.say, UserError("code_empty")), self._by_hand(visitor)))
+        told = None
+        for text in self._likely_first(codes)[:CODES_TRIED]:
+            told = self.guns.identify(visitor.user.id, text, ScanSource.PHOTO, photo_ref=picture.media_id)
+            if told.scan.state is not ScanState.REFUSED:
+                break
+        assert told is not None
+        return self.told(visitor, told)
+
+    def scanned(self, visitor: Visitor, text: str) -> str:
+        """What the menu's scanner read. Raises UserError."""
+        return self.told(visitor, self.guns.identify(visitor.user.id, text, ScanSource.CAMERA))
+
+    def typed(self, visitor: Visitor, text: str) -> str:
+        """A typed code, or the question for one. Raises UserError."""
+        if not text:
+            return self.how(visitor)
+        return self.told(visitor, self.guns.identify(visitor.user.id, text, ScanSource.TYPED))
+
+    def is_code(self, text: str) -> bool:
+        """Whether a line that is no command names a gun rather than a place."""
+        code = self._read(text)
+        if not code.known:
+            return "://" in text
+        return not code.guess or (len(code.text) >= NUMBER_LEAST and sum(map(str.isdigit, code.text)) >= 4)
+
+    def moved(self, visitor: Visitor) -> str:
+        """The driver has just said where they are: that may answer what was asked of a scan; "" when nothing was."""
+        scan = self.guns.waiting_for_last_four(visitor.user.id)
+        if scan is None:
+            return ""
+        told = self.guns.identify(visitor.user.id, scan.text, scan.source, photo_ref=scan.photo_ref)
+        return self.told(visitor, told)
+
+    # --- the driver answers -----------------------------------------------------------------------------------
+
+    def answered(self, visitor: Visitor, typed: str, words: Words) -> str:
+        """The answer to what a scan asks; "" where this line is none. Raises UserError."""
+        user_id, openid = visitor.user.id, visitor.openid
+        line = unicodedata.normalize("NFKC", typed).strip()
+        if (question := self.asked.of(openid, About.WHICH_GUN)) and _CHOICE.fullmatch(line):
+            return self._choose(visitor, question.scan_id, int(line) - 1)
+        if question := self.asked.of(openid, About.AT_STATION):
+            if words.wish is Wish.YES:
+                return self.told(visitor, self.guns.at_station(user_id, question.scan_id))
+            if words.wish is Wish.NO:
+                self.asked.forget(openid)
+                return "\n".join(
+                    (visitor.say("Then it is not your gun's code."), self._by_hand(visitor, report=True))
+                )
+        four = re.sub(r"[\s*_-]", "", line)
+        if words.wish is not Wish.PLACE or not _LAST_FOUR.fullmatch(four):
+            return ""
+        scan = self.guns.waiting_for_last_four(user_id)
+        return self.told(visitor, self.guns.last_four(user_id, scan.id, four)) if scan else ""
+
+    def report(self, visitor: Visitor, words: str) -> str:
+        """ "This is a fake", about the last scan. The photo goes along where WeChat still has it."""
+        say, scan = visitor.say, self.last(visitor)
+        if scan is None:
+            return say("Scan the code first; then reply “report”.")
+        photo = None
+        if scan.photo_ref and self.photos is not None:
+            photo = self.photos.fetch(Picture("", scan.photo_ref))
+        self.guns.report(visitor.user.id, scan.id, words, photo)
+        return say("Thank you, one of us looks at this code. Pay nothing through it; charge at another gun for now.")
+
+    def last(self, visitor: Visitor) -> Scan | None:
+        """The last scan of this person."""
+        with self.services.database.read() as unit:
+            return unit.scans.newest(unit.people.same_person(visitor.user.id))
+
+    def fresh(self, visitor: Visitor) -> Scan | None:
+        """The last scan, while it can still lead to a charge."""
+        scan = self.last(visitor)
+        return scan if scan and self.clock.now() - scan.at <= SCAN_GOOD_FOR else None
+
+    def again(self, visitor: Visitor, scan: Scan) -> str:
+        return self.told(visitor, self.guns.scan(visitor.user.id, scan.id))
+
+    # --- what is said -----------------------------------------------------------------------------------------
+
+    def told(self, visitor: Visitor, told: Identified) -> str:
+        """What a scan led to: the offer, a question, or why not."""
+        scan, say = told.scan, visitor.say
+        if told.problem is None:
+            return self._offered(visitor, scan)
+        sentence = plain(phrases.error(say, told.problem))
+        match scan.state:
+            case ScanState.WHICH_GUN:
+                self.asked.put(visitor.openid, Question(About.WHICH_GUN, scan_id=scan.id))
+                rows = [plain(f"{number + 1}. {self._choice(visitor, told, one)}") for number, one in told.choices]
+                return "\n".join((sentence, *rows, say("Reply with the number of your gun.")))
+            case ScanState.ASK_STATION:
+                self.asked.put(visitor.openid, Question(About.AT_STATION, scan_id=scan.id))
+                return "\n".join((sentence, *self._place(visitor, told), say("Reply “yes” or “no”.")))
+            case ScanState.ASK_LAST_FOUR:
+                self.asked.other_yes(visitor.openid)
+                return "\n".join((sentence, say("For example: 0123. It stands beside the code.")))
+        self.asked.forget(visitor.openid)
+        return "\n".join((sentence, self._by_hand(visitor, report=scan.source is not ScanSource.TYPED)))
+
+    def _choose(self, visitor: Visitor, scan_id: str, number: int) -> str:
+        told = self.guns.scan(visitor.user.id, scan_id)
+        if told.choices and number not in {one for one, _ in told.choices}:
+            numbers = [one + 1 for one, _ in told.choices]
+            return visitor.say(
+                "That is none of the guns. Reply {first}–{last}; “list” shows the stations again.",
+                first=numbers[0],
+                last=numbers[-1],
+            )
+        return self.told(visitor, self.guns.choose(visitor.user.id, scan_id, number))
+
+    def _choice(self, visitor: Visitor, told: Identified, gun: FoundGun) -> str:
+        """A row to choose; where the guns stand at several stations it says which."""
+        words = charge.gun_words(visitor.say, gun)
+        stations = {one.station.id for _, one in told.choices}
+        return f"{words} · {plain(gun.station.name, NAME_MAX)}" if len(stations) > 1 else words
+
+    def _place(self, visitor: Visitor, told: Identified) -> list[str]:
+        """What the driver can compare with what stands before them."""
+        if told.gun is None:
+            return []
+        address = plain(told.gun.station.address, SENTENCE_MAX)
+        return [plain(line) for line in (charge.gun_head(visitor.say, told.gun)[1], address) if line]
+
+    def _by_hand(self, visitor: Visitor, *, report: bool = False) -> str:
+        say = visitor.say
+        how = say("Typing it: “scan 12345678”.")
+        return f"{how} {say('A wrong sticker? Reply “report”.')}" if report else how
+
+    # --- codes ------------------------------------------------------------------------------------------------
+
+    def _read(self, text: str) -> GunCode:
+        return self.guns.scanning.read(text)
+
+    def _likely_first(self, codes: list[str]) -> list[str]:
+        def doubt(text: str) -> tuple[bool, bool]:
+            code = self._read(text)
+            return not code.known, code.guess
+
+        return sorted(codes, key=doubt)
