@@ -107,13 +107,16 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
 
         found.append(telegram_webhook(services.inbox, settings.telegram_webhook_secret))
     if (config := bootstrap.wechat_config(settings)) is not None:
+        from adapters.qr import read_codes
         from bots.wechat.client import WechatApi
+        from bots.wechat.photos import Photos
         from bots.wechat.webhook import blueprint
 
         api = WechatApi(config, services.clock)
         # Without a mini-program there is nobody that an official account's followers could be as well.
         unionids = api if settings.wechat_miniprogram_app_id and settings.wechat_app_secret else None
-        found.append(blueprint(services, config, sender=api, unionids=unionids))
+        photos = Photos(read_codes, api if settings.wechat_app_secret else None, config.api_base)
+        found.append(blueprint(services, config, sender=api, unionids=unionids, photos=photos))
     return found
 
 
