@@ -17,6 +17,7 @@ from core.services.charging.means import Means, Transaction, working
 from core.services.charging.metering import runs_out
 from core.services.charging.settling import INVALID, Settling
 from core.services.charging.stopping import BY_LIMIT, BY_US, ask_to_stop, stop_as_a_precaution
+from core.services.charging.warning import begins_later, fee_of, price, warn
 from core.session import (
     ASKED_TWICE_APART,
     LIVE,
@@ -99,7 +100,7 @@ class Following:
             return _came_to_life(work, session)
         if session.state not in LIVE:
             return session
-        session = _metered(work, session, told)
+        before, session = session, _metered(work, session, told)
         if told.state is ChargingState.INVALID:
             return _invalid(work, session)
         if told.state is ChargingState.ENDED:
@@ -107,7 +108,9 @@ class Following:
         if session.state in _STARTING and (told.state in _ALIVE or (told.energy_kwh or 0) > 0):
             session = _charges(work, session, told)
         if session.state is SessionState.CHARGING:
-            return _kept_within_the_hold(work, session)
+            session = _kept_within_the_hold(work, session)
+        if session.state is SessionState.CHARGING:
+            warn(work, before, session)
         return session
 
     # --- what time does ---------------------------------------------------------------------------------------
@@ -189,7 +192,15 @@ def _ended(work: Transaction, session: ChargingSession, told: SessionUpdate) -> 
     ended_at = session.ended_at or min(told.at, work.at)
     ended = work.move(session, Event.ENDED, ended_at=ended_at, power_kw=None) if _can_end(session) else None
     if ended is not None:
-        work.say(ended, "charge_ended", energy_kwh=str(ended.energy_kwh or 0), reason=ended.stop_reason)
+        fee = fee_of(work, ended)
+        work.say(
+            ended,
+            "charge_ended",
+            energy_kwh=str(ended.energy_kwh or 0),
+            reason=ended.stop_reason,
+            per_minute=price(fee),
+            idle_from_at=begins_later(fee, ended, work),
+        )
     return ended or session
 
 

@@ -35,6 +35,11 @@ PARAMS = {
     "nearby": "Bamboo Square",
     "away_m": 1260,
     "free": 3,
+    "soc": 81,
+    "asked_kwh": "32.0",
+    "used": money(4500),
+    "per_minute": {"price": "0.5", "currency": "CNY"},
+    "idle_from_at": "2026-11-23T05:30:00+00:00",
 }
 
 
@@ -71,6 +76,18 @@ def test_a_line_about_nothing_is_left_out() -> None:
 def test_a_failed_start_names_the_next_free_gun() -> None:
     last = spoken("start_failed").text.splitlines()[-1]
     assert last == "Nearest free gun: Bamboo Square, 1.3 km from there, 3 free."
+
+
+def test_what_standing_costs_and_from_when() -> None:
+    lines = spoken("charge_ended").text.splitlines()[-2:]
+    assert lines == [
+        "Each minute the car stays after charging costs ¥0.50.",
+        "That begins at 2026-11-23 13:30.",
+    ]
+    free = {"per_minute": None, "idle_from_at": None}
+    assert len(spoken("charge_ended", **free).text.splitlines()) == 2
+    third = {"per_minute": {"price": "0.01333333", "currency": "EUR"}, "idle_from_at": None}
+    assert spoken("idle_fee_soon", **third).text.endswith("costs €0.0133.")
 
 
 def test_money_keeps_the_minor_units_of_its_currency() -> None:
