@@ -81,11 +81,15 @@ def _hours(place: Place) -> Object:
     return {"regular_hours": days}
 
 
+def evse_id(gun: Gun) -> str:
+    return f"{COUNTRY}*{PARTY}*E{gun.id}"
+
+
 def evse(operator: Operator, place: Place, gun: Gun) -> Object:
     changed_at = max(stamp(operator.state_since(gun.id)), stamp(_BUILT_AT))
     return {
         "uid": gun.id,
-        "evse_id": f"{COUNTRY}*{PARTY}*E{gun.id}",
+        "evse_id": evse_id(gun),
         "status": status_of(operator.state(gun.id)),
         "capabilities": ["REMOTE_START_STOP_CAPABLE"],
         "physical_reference": gun.label,
@@ -186,7 +190,7 @@ def cdr(
         "cdr_location": {
             **{name: where[name] for name in ("id", "name", "address", "city", "country", "coordinates")},
             "evse_uid": gun.id,
-            "evse_id": f"{COUNTRY}*{PARTY}*E{gun.id}",
+            "evse_id": evse_id(gun),
             "connector_id": CONNECTOR,
             "connector_standard": "GBT_DC" if gun.is_dc else "GBT_AC",
             "connector_format": "CABLE",

@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, request
 
 from adapters.cec import json_text
 from adapters.cec.envelope import EnvelopeRefused, Keys, ReplayWindow, Ret, open_request, seal_response
-from adapters.sandbox import control, keys
+from adapters.sandbox import control, keys, labels
 from adapters.sandbox.charging import Charging
 from adapters.sandbox.city import Gun, Pile, Place
 from adapters.sandbox.commands import Commands
@@ -78,6 +78,7 @@ def create_app(sandbox: Sandbox) -> Flask:
         speak=speak,
     )
     app.register_blueprint(control.blueprint(levers))
+    app.register_blueprint(labels.blueprint(operator))
     return app
 
 
