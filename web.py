@@ -16,7 +16,9 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bots.miniapp import api, auth, charges, guard, health, me, models, money_page, page, safety, wallet
+from adapters.qr import read_codes
+from bots.miniapp import api, auth, charges, guard, guns, health, me, models, money_page, page, safety, wallet
+from bots.miniapp.api import LabelUrl, no_labels
 from bots.miniapp.query import refusal
 from bots.miniapp.strings import page_strings
 from bots.miniapp.tiles import read_tiles
@@ -37,9 +39,11 @@ def create_app(
     map_tiles_url: str = "",
     trusted_proxies: int = 0,
     blueprints: Sequence[Blueprint] = (),
+    label_url: LabelUrl = no_labels,
 ) -> Flask:
     """The application over these services. `blueprints` are the callbacks of chats and suppliers.
 
+    `label_url` tells where a station's codes can be printed, for those that have such a place.
     `trusted_proxies` says how many proxies in front of us set X-Forwarded-*; others could write what they like.
     """
     tiles = read_tiles(map_tiles_url)
@@ -56,12 +60,13 @@ def create_app(
     registry = CollectorRegistry()
     guard.observe(app, registry)
     guard.protect(app, tiles)
-    app.register_api(api.blueprint(services))
+    app.register_api(api.blueprint(services, label_url))
     app.register_api(auth.blueprint(services))
     app.register_api(me.blueprint(services))
     app.register_api(wallet.blueprint(services))
+    app.register_api(guns.blueprint(services, read_codes))
     app.register_api(charges.blueprint(services))
-    app.register_blueprint(page.blueprint(services, tiles))
+    app.register_blueprint(page.blueprint(services, tiles, label_url))
     app.register_blueprint(money_page.blueprint(services))
     app.register_blueprint(me.download_page(services))
     app.register_blueprint(safety.blueprint())
@@ -92,6 +97,7 @@ def application() -> Flask:
             *bootstrap.supplier_callbacks(settings, services),
             bootstrap.payment_callbacks(services),
         ],
+        label_url=bootstrap.sandbox_labels(settings),
     )
     _warm_up(app)
     return app
@@ -107,7 +113,6 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
 
         found.append(telegram_webhook(services.inbox, settings.telegram_webhook_secret))
     if (config := bootstrap.wechat_config(settings)) is not None:
-        from adapters.qr import read_codes
         from bots.wechat.client import WechatApi
         from bots.wechat.photos import Photos
         from bots.wechat.webhook import blueprint
