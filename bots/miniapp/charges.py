@@ -18,8 +18,10 @@ from bots.miniapp.auth import BEARER, PREFIX, current_user
 from bots.miniapp.idempotent import idempotent, request_key
 from bots.miniapp.shapes import money as amount
 from bots.miniapp.wallet import money_of
+from bots.wording import N_
 from core.errors import UserError
 from core.money import Money
+from core.scan import Promised
 from core.services import Services
 from core.services.charging.means import WALLET
 from core.session import ChargingSession
@@ -28,6 +30,8 @@ from core.user import User
 
 CHARGES = Tag(name="charges", description="A quote, the yes to it, and what became of it")
 
+_THANKS = N_("Thank you. It helps the next driver.")
+_THANKS_FOR_THE_PRICE = N_("Thank you. One of us looks at the price.")
 _A_FILE: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 
@@ -106,6 +110,14 @@ def blueprint(services: Services) -> APIBlueprint:
         """Ask for the end of a charge; asking twice changes nothing"""
         user = asking()
         return json_answer(one_charge(user, services.charging.stop(user.id, path.session_id)))
+
+    @api.post("/sessions/<session_id>/opinion", operation_id="opinion", responses={200: shapes.OpinionAnswer})
+    def opinion(path: shapes.SessionPath, body: shapes.OpinionBody) -> Response:
+        """Was it as promised? The last word counts; a price that was not as promised is looked at by one of us"""
+        user, say = asking(), spoken()
+        services.aftermath.answer(user.id, path.session_id, body.promised, body.words.replace("\x00", ""))
+        text = _THANKS_FOR_THE_PRICE if body.promised is Promised.PRICE else _THANKS
+        return json_answer({"promised": body.promised.value, "text": say(text)})
 
     @api.get("/sessions/<session_id>/receipt", operation_id="receipt", responses={200: shapes.Receipt})
     def paper(path: shapes.SessionPath) -> Response:

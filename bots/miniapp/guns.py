@@ -163,7 +163,7 @@ def _text_of(ref: ConnectorRef) -> str:
 def _identified(services: Services, user: User, texts: list[str], source: ScanSource) -> list[Identified]:
     """A scan of each text, of those first that name something. Raises TooMany when not even one is let through."""
     # What no database takes is not lost: it becomes a letter that names no gun.
-    sound = [text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd") for text in texts]
+    sound = [text.strip("\x00").encode("utf-8", "replace").decode().replace("\x00", "\ufffd") for text in texts]
     read = services.guns.scanning.read
     wanted = sorted(sound, key=lambda text: not read(text).known)[:MOST_CODES]
     found: list[Identified] = []

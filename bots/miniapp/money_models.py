@@ -268,6 +268,7 @@ class Session(Model):
     quote: Quote
     view: View
     opinion: Promised | None = Field(description="The driver's last word on whether it was as promised")
+    asks_opinion: bool = Field(description="Whether to ask that now")
     alternatives: list[Alternative] = Field(
         description="Where else to go after a start that failed, nearest first; in GET /sessions/{id} alone"
     )

@@ -42,7 +42,14 @@ def charges(services: Services, user: User, found: Sequence[ChargingSession], sa
         hold = kept.amount if kept and kept.active else None
         opinion = opinions.get(one.id)
         doc = _with_view(one, hold, say, at, zones.get(one.station_id, usual))
-        docs.append(doc | {"opinion": opinion.promised.value if opinion else None, "alternatives": []})
+        docs.append(
+            doc
+            | {
+                "opinion": opinion.promised.value if opinion else None,
+                "asks_opinion": services.aftermath.asked(one),
+                "alternatives": [],
+            }
+        )
     return docs
 
 
