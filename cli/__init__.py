@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from cli import backups, bills, cases, chats, messages, money, reconcile, running, scan, stations, suppliers
+from cli import backups, bills, cases, chats, messages, money, reconcile, running, scan, scans, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 
@@ -22,6 +22,7 @@ __all__ = [
     "reconcile",
     "running",
     "scan",
+    "scans",
     "stations",
     "suppliers",
 ]

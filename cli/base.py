@@ -45,5 +45,16 @@ def python_path(bootstrap: Any) -> str:
     return os.pathsep.join(filter(None, [str(bootstrap.ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
+def printable(text: str) -> str:
+    """A stranger's words for a terminal: what would move its cursor or hide a word is spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def on_one_line(text: str) -> str:
+    """Such words, cut at the edge of the terminal."""
+    line = printable(text)
+    return line if len(line) <= width() else line[: width() - 1] + "…"
+
+
 def width() -> int:
     return max(shutil.get_terminal_size().columns, 40)

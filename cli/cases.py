@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from cli.base import NEGATIVE_NUMBERS, commands, width, with_settings
+from cli.base import NEGATIVE_NUMBERS, commands, on_one_line, printable, with_settings
+from core.ports import CaseKind
 
 
 def amount(text: str) -> Decimal:
@@ -55,7 +56,7 @@ def _list(bootstrap: Any, settings: Any, as_json: bool, every: bool) -> None:
         return
     for one in found:
         state = f"{one.decision}, {one.who}" if one.decided_at else one.detail
-        click.echo(_cut(f"{one.id}  {one.kind:<10} {one.opened_at:%m-%d %H:%M}  {one.subject}  {state}"))
+        click.echo(on_one_line(f"{one.id}  {one.kind:<10} {one.opened_at:%m-%d %H:%M}  {one.subject}  {state}"))
     if not found:
         click.echo("Nothing waits for a decision.")
 
@@ -76,11 +77,11 @@ def show(bootstrap: Any, settings: Any, case_id: str, as_json: bool) -> None:
             click.echo(f"{name}:")
             for one in value:
                 parts = (f"{_NAMED.get(part, '')}{text}" for part, text in one.items() if text not in ("", None))
-                click.echo("  " + "  ".join(parts))
+                click.echo("  " + printable("  ".join(parts)))
         elif isinstance(value, dict):
-            click.echo(f"{name}: " + ", ".join(f"{part} {text}" for part, text in value.items() if text))
+            click.echo(printable(f"{name}: " + ", ".join(f"{part} {text}" for part, text in value.items() if text)))
         elif value:
-            click.echo(f"{name}: {value}")
+            click.echo(printable(f"{name}: {value}"))
 
 
 @cases.command(context_settings=NEGATIVE_NUMBERS)
@@ -172,10 +173,6 @@ def chargeback(
 # --- as text --------------------------------------------------------------------------------------------------
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= width() else line[: width() - 1] + "…"
-
-
 _NAMED = {"driver": "the driver pays ", "ours": "we bear "}
 
 
@@ -205,6 +202,8 @@ def _case_document(one: Any) -> dict[str, Any]:
 
 def _file_document(file: Any) -> dict[str, Any]:
     document = _case_document(file.case)
+    if file.case.kind is CaseKind.STICKER:
+        document["scan"] = file.case.subject
     if (session := file.session) is not None:
         quote = session.quote
         document["session"] = {

@@ -48,6 +48,10 @@ class SqlCases:
         order = (_C.decided_at.desc(), _C.id) if decided else (_C.opened_at, _C.id)
         return [_case(row) for row in self.db.execute(statement.order_by(*order).limit(limit)).mappings()]
 
+    def about(self, kind: CaseKind, subject: str) -> list[Case]:
+        these = select(cases).where(_C.kind == kind.value, _C.subject == subject)
+        return [_case(row) for row in self.db.execute(these.order_by(_C.opened_at.desc(), _C.id)).mappings()]
+
     def decisions(self, case_id: str) -> int:
         # Their ids are "rev:<case>:<number>" (core.ledger.decided).
         of = transfers.c

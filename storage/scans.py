@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, case, delete, exists, fun
 from core.scan import Choice, LiveMessage, Opinion, Outcomes, Promised, Scan, ScanSource, ScanState
 from core.session import SessionState
 from core.station import ConnectorRef
-from storage.bulk import upsert
+from storage.bulk import insert, upsert
 from storage.tables import charging_sessions, live_messages, opinions, scan_photos, scans
 
 _S, _L, _O = scans.c, live_messages.c, opinions.c
@@ -58,12 +58,18 @@ class SqlScans:
         tried = select(func.coalesce(func.sum(_S.tries), 0)).where(_S.user_id.in_(user_ids), _S.at >= since)
         return int(self.db.execute(tried).scalar_one())
 
+    def latest(self, limit: int) -> list[Scan]:
+        return [_scan(row) for row in self.db.execute(select(scans).order_by(_S.at.desc()).limit(limit)).mappings()]
+
     def reported(self, limit: int) -> list[Scan]:
         newest = select(scans).where(_S.reported_at.is_not(None)).order_by(_S.reported_at.desc()).limit(limit)
         return [_scan(row) for row in self.db.execute(newest).mappings()]
 
     def keep_photo(self, scan_id: str, photo: bytes, at: datetime) -> None:
-        upsert(self.db, scan_photos, [{"scan_id": scan_id, "photo": photo, "kept_at": at}])
+        # Not by `upsert`, which hands rows to PostgreSQL as JSON: bytes are none.
+        kept = insert(self.db, scan_photos).values(scan_id=scan_id, photo=photo, kept_at=at)
+        last = {"photo": kept.excluded.photo, "kept_at": kept.excluded.kept_at}
+        self.db.execute(kept.on_conflict_do_update(index_elements=["scan_id"], set_=last))
 
     def photo(self, scan_id: str) -> bytes | None:
         return self.db.execute(

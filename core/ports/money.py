@@ -408,6 +408,10 @@ class CaseRepository(Protocol):
         """Oldest first; with `decided` the decided ones, newest first."""
         ...
 
+    def about(self, kind: CaseKind, subject: str) -> list[Case]:
+        """All of this kind about this, the newest first."""
+        ...
+
     def decisions(self, case_id: str) -> int:
         """How many transfers decisions in this case have booked."""
         ...

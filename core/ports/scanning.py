@@ -36,6 +36,10 @@ class ScanRepository(Protocol):
         """How often this person tried the last four characters."""
         ...
 
+    def latest(self, limit: int) -> list[Scan]:
+        """Those of everybody, newest first."""
+        ...
+
     def reported(self, limit: int) -> list[Scan]:
         """Those that drivers reported, newest first."""
         ...

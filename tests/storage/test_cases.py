@@ -28,6 +28,8 @@ def test_there_is_one_open_case_per_kind_and_subject(database: SqlDatabase) -> N
     with database.read() as unit:
         assert unit.cases.get("c1") == decided(case(1, subject="s"), 9)
         assert unit.cases.get("c9") is None
+        assert [one.id for one in unit.cases.about(CaseKind.REVIEW, "s")] == ["c2", "c1"]
+        assert unit.cases.about(CaseKind.REVIEW, "other") == []
 
 
 def test_of_many_who_open_a_case_one_does(database: SqlDatabase) -> None:
