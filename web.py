@@ -17,7 +17,21 @@ from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from adapters.qr import read_codes
-from bots.miniapp import api, auth, charges, guard, guns, health, me, models, money_page, page, safety, wallet
+from bots.miniapp import (
+    api,
+    auth,
+    charge_page,
+    charges,
+    guard,
+    guns,
+    health,
+    me,
+    models,
+    money_page,
+    page,
+    safety,
+    wallet,
+)
 from bots.miniapp.api import LabelUrl, no_labels
 from bots.miniapp.query import refusal
 from bots.miniapp.strings import page_strings
@@ -68,6 +82,7 @@ def create_app(
     app.register_api(charges.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles, label_url))
     app.register_blueprint(money_page.blueprint(services))
+    app.register_blueprint(charge_page.blueprint(services))
     app.register_blueprint(me.download_page(services))
     app.register_blueprint(safety.blueprint())
     app.register_blueprint(health.blueprint(services, registry))

@@ -12,12 +12,17 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "static"
 _KINDS = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
-# What each is joined from, in this order. The wallet's style sheet goes on top of the list's.
+# What each is joined from, in this order. The style sheets of wallet and charge go on top of the list's.
 _BUNDLES = {
     "js": ("*.js",),
     "css": ("*.css",),
-    "wallet.js": ("10-tools.js", "30-sheet.js", "wallet/*.js"),
+    "wallet.js": ("10-tools.js", "30-sheet.js", "35-running.js", "wallet/*.js"),
     "wallet.css": ("wallet/*.css",),
+    "charge.js": (
+        *("10-tools.js", "30-sheet.js", "35-running.js"),
+        *("wallet/50-money.js", "wallet/60-login.js", "wallet/70-topup.js", "charge/*.js"),
+    ),
+    "charge.css": ("wallet/*.css", "charge/*.css"),
 }
 
 
@@ -30,7 +35,7 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """The list page's as "js" and "css", those of the wallet as "wallet_js" and "wallet_css"."""
+    """The list page's as "js" and "css", those of the wallet as "wallet_js" and "wallet_css", and so on."""
     found = {}
     for bundle, patterns in _BUNDLES.items():
         name, _, kind = f"page.{bundle}".rpartition(".")

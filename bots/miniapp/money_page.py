@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -26,7 +27,9 @@ def blueprint(services: Services) -> Blueprint:
     @page.get("/wallet")
     def show_wallet() -> Response:
         query = request.query_string.decode("ascii", "ignore")
-        return _page("wallet.html", services, "wallet", f"/wallet?{query}" if query else "/wallet")
+        return show_page(
+            "wallet.html", services, "wallet", f"/wallet?{query}" if query else "/wallet", wallet_strings()
+        )
 
     @page.get("/receipts/<session_id>")
     def show_receipt(session_id: str) -> Response:
@@ -38,27 +41,31 @@ def blueprint(services: Services) -> Blueprint:
                 raise UserError("no_such_session")
             one = services.wallet.receipt(user.id, session_id)
         except NotLoggedIn:
-            return _page("receipt.html", services, "receipt", path, status=401, logged_out=True)
+            return show_page("receipt.html", services, "receipt", path, wallet_strings(), status=401, logged_out=True)
         except UserError as problem:
             error = phrases.error(say, problem)
-            return _page("receipt.html", services, "receipt", path, status=max(problem.status, 404), error=error)
-        return _page("receipt.html", services, "receipt", path, sheet=receipt.sheet(say, one, money.zone(user)))
+            status = max(problem.status, 404)
+            return show_page("receipt.html", services, "receipt", path, wallet_strings(), status=status, error=error)
+        sheet = receipt.sheet(say, one, money.zone(user))
+        return show_page("receipt.html", services, "receipt", path, wallet_strings(), sheet=sheet)
 
     return page
 
 
-def _page(
+def show_page(
     template: str,
     services: Services,
     name: str,
     path: str,
+    sentences: Mapping[str, dict[str, str]],
     *,
     status: int = 200,
     logged_out: bool = False,
     **shown: Any,
 ) -> Response:
+    """A page about the person. `path` is where a login leads back to, `sentences` are those of each language."""
     say, doors = spoken(), services.login.doors
-    strings = wallet_strings()[say.language]
+    strings = sentences[say.language]
     start = {
         "page": name,
         "lang": say.language,

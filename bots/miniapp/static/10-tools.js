@@ -34,6 +34,8 @@ function icon(name) {
 
 function empty(node) { while (node.firstChild) node.removeChild(node.firstChild); return node; }
 
+function joined(parts) { return parts.filter(Boolean).join(" · "); }
+
 function distance(metres) {
   if (metres < 950) return t("unit_m", { n: Math.max(10, Math.round(metres / 10) * 10) });
   return t("unit_km", { n: Math.round(metres / 100) / 10 });
@@ -51,6 +53,7 @@ function speak() {
   by("lang").textContent = other === "en" ? "English" : "中文";
   by("lang").lang = other;
   by("to-wallet").href = "/wallet?lang=" + lang;
+  by("charge").href = by("charge").pathname + by("charge").search.replace(/lang=[^&]*/, "lang=" + lang);
   each("[data-t]", function (node) { node.textContent = t(node.getAttribute("data-t")); });
   each("[data-label]", function (node) { node.setAttribute("aria-label", t(node.getAttribute("data-label"))); });
   each("[data-placeholder]", function (node) { node.placeholder = t(node.getAttribute("data-placeholder")); });

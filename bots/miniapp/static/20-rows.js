@@ -5,8 +5,6 @@ function gunsClass(one) {
   return one.guns.free > 0 ? "guns free" : "guns none";
 }
 
-function joined(parts) { return parts.filter(Boolean).join(" · "); }
-
 function rowNode(one, number, openStation) {
   var best = number === 1 && state.sort === "recommended" && one.price;
   var price = one.price

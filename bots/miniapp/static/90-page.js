@@ -256,6 +256,7 @@ function adopt(me) {
   speak();
   showKwh();
   if (state.point) search();
+  asMe("GET", RUNNING).then(function (doc) { showRunning(by("charge"), doc); }, function () { /* the list needs no account */ });
 }
 
 function begin() {

@@ -49,18 +49,20 @@ var TOKEN = "kilowatch.token", heldToken = "";
 function token() { try { return sessionStorage.getItem(TOKEN) || heldToken; } catch (_) { return heldToken; } }
 function keepToken(value) { heldToken = value; try { sessionStorage.setItem(TOKEN, value); } catch (_) { /* private mode */ } }
 
-// Resolves to the answer; rejects with {status, code, message}.
+var UPLOAD_MS = 40000;
+
+// Resolves to the answer; rejects with {status, code, message}. A body is JSON, or a form with a picture in it.
 function call(method, path, body, key) {
-  var headers = { Accept: "application/json" };
+  var headers = { Accept: "application/json" }, form = body instanceof FormData;
   if (token()) headers.Authorization = "Bearer " + token();
   else headers["X-CSRF-Token"] = cookie("kilowatch_csrf");
-  if (body) headers["Content-Type"] = "application/json";
+  if (body && !form) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   var url = "/api/v1" + path + (path.indexOf("?") < 0 ? "?" : "&") + "lang=" + encodeURIComponent(lang);
   var waiting = new Promise(function (_, reject) {
-    setTimeout(function () { reject({ status: 0, code: "offline", message: t("offline") }); }, TIMEOUT_MS);
+    setTimeout(function () { reject({ status: 0, code: "offline", message: t("offline") }); }, form ? UPLOAD_MS : TIMEOUT_MS);
   });
-  var asking = fetch(url, { method: method, headers: headers, body: body ? JSON.stringify(body) : undefined, credentials: "same-origin" })
+  var asking = fetch(url, { method: method, headers: headers, body: form ? body : body ? JSON.stringify(body) : undefined, credentials: "same-origin" })
     .then(function (answer) {
       return answer.json().then(function (doc) {
         if (answer.ok) return doc;

@@ -14,6 +14,7 @@ function refresh() {
     moreLines();
     showRefunds();
     showCharges();
+    call("GET", RUNNING).then(function (found) { showRunning(by("running"), found); }, function () { /* the wallet does without */ });
   });
 }
 
