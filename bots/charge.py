@@ -15,6 +15,7 @@ from bots.wording import N_, Wording, phrases
 from bots.wording.messages import start_failure
 from bots.wording.promises import PROMISES
 from core.money import Money, minor_units
+from core.payments import topup_limits
 from core.ranking import charge_minutes
 from core.services.charging.metering import last_known_cost
 from core.services.guns import ChargeOffer
@@ -103,6 +104,13 @@ def missing_line(say: Wording, one: ChargeOffer) -> str:
         available=say.money(one.available),
         missing=say.money(one.missing),
     )
+
+
+def to_top_up(missing: Money) -> Money:
+    """What is missing, in whole units and no less than can be paid in: nobody pays ¥38.17."""
+    least, _ = topup_limits(missing.currency)
+    unit = 10 ** minor_units(missing.currency)
+    return max(Money(-(-missing.amount_minor // unit) * unit, missing.currency), least)
 
 
 def _change(say: Wording, one: ChargeOffer, zone: str, at: datetime) -> str:
