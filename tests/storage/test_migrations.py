@@ -8,6 +8,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, CheckConstraint, inspect, text
 
 from storage import migrate
@@ -53,6 +54,18 @@ def test_nothing_is_pending_after_an_upgrade(database_url: str) -> None:
     assert not migrate.pending(database_url)
     migrate.upgrade(database_url)
     assert not migrate.pending(database_url)
+
+
+def test_the_newest_file_is_the_only_head(database: SqlDatabase) -> None:
+    with database.engine.begin() as db:
+        scripts = ScriptDirectory.from_config(migrate._config(db))
+    assert scripts.get_heads() == [migrate.head()]
+
+
+def test_an_older_database_is_pending(database_url: str, database: SqlDatabase) -> None:
+    with database.engine.begin() as db:
+        command.downgrade(migrate._config(db), "-1")
+    assert migrate.pending(database_url)
 
 
 def test_a_new_file_is_made_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
