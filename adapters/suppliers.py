@@ -128,7 +128,8 @@ def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) 
         sig_secret=_secret(block, "sig_secret", env),
         datum=datum,
         dialect=dialect,
-        start_reasons=_start_reasons(block),
+        start_reasons=_own_reasons(block, "start_reasons"),
+        auth_reasons=_own_reasons(block, "auth_reasons"),
         inbound=_inbound(block, env),
         sells=_sells(block),
         licence=_text(block, "licence", ""),
@@ -149,10 +150,10 @@ def _inbound(block: Mapping[str, object], env: Mapping[str, str]) -> Inbound | N
     )
 
 
-def _start_reasons(block: Mapping[str, object]) -> dict[int, str]:
-    reasons = block.get("start_reasons", {})
+def _own_reasons(block: Mapping[str, object], name: str) -> dict[int, str]:
+    reasons = block.get(name, {})
     if not isinstance(reasons, dict) or not all(key.isdigit() for key in reasons):
-        raise _Problem('start_reasons must be a table of FailReason = reason, e.g. { 90 = "gun_busy" }')
+        raise _Problem(f'{name} must be a table of FailReason = reason, e.g. {{ 90 = "gun_busy" }}')
     return {int(code): str(reason) for code, reason in reasons.items()}
 
 

@@ -30,7 +30,7 @@ STATES: Mapping[int, ChargingState] = {
     4: ChargingState.ENDED,
     5: ChargingState.UNKNOWN,
 }
-# FailReason by interface; 3-99 are the partner's own, see `CecConfig.start_reasons`.
+# FailReason by interface; 3-99 are the partner's own, see `CecConfig.start_reasons` and `auth_reasons`.
 _REASONS: Mapping[str, Mapping[int, str]] = {
     "query_equip_auth": {1: "not_plugged_in", 2: "gun_fault"},
     "query_start_charge": {1: "no_such_gun", 2: "gun_offline"},
@@ -49,6 +49,14 @@ _CENT = Decimal("0.01")
 # --- replies to commands --------------------------------------------------------------------------------------
 
 
+def read_auth(answer: Message, connector_id: str, config: CecConfig) -> CommandReply:
+    """What a partner says of a gun that is to be started."""
+    named = fields.id_(answer, "ConnectorID")
+    if named and named != connector_id:
+        return CommandReply(Outcome.UNKNOWN, detail=f"the answer is about {named}")
+    return read_reply(answer, "query_equip_auth", config)
+
+
 def read_reply(answer: Message, interface: str, config: CecConfig, start_seq: str = "") -> CommandReply:
     """What a partner says to a start, a stop or a question about a gun. Whatever contradicts itself is UNKNOWN."""
     named = fields.id_(answer, "StartChargeSeq")
@@ -65,9 +73,8 @@ def read_reply(answer: Message, interface: str, config: CecConfig, start_seq: st
     if interface == "query_stop_charge" and state is ChargingState.ENDED:
         return CommandReply(Outcome.REJECTED, "already_ended")
     code = fields.whole(answer, "FailReason")
-    known = _REASONS[interface]
-    if interface == "query_start_charge":
-        known = {**config.start_reasons, **known}
+    own = {"query_start_charge": config.start_reasons, "query_equip_auth": config.auth_reasons}
+    known = {**own.get(interface, {}), **_REASONS[interface]}
     words = fields.text(answer, "FailReasonMsg")
     return CommandReply(Outcome.REJECTED, known.get(code or 0, "other"), words or f"FailReason {code}")
 

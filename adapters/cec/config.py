@@ -43,9 +43,10 @@ class Inbound:
 class CecConfig:
     """A partner's block in the suppliers file. The secrets are the set that the partner issued to us.
 
-    `start_reasons` are the partner's own codes (3-99) for a refused start, in our words; `inbound` is there for a
-    partner that pushes. `sells` are the operator ids whose guns it may speak for; empty: nobody said, and the driver
-    confirms the station of a gun that is not the partner's own.
+    `start_reasons` are the partner's own codes (3-99) for a refused start, in our words, and `auth_reasons` those for
+    a gun that may not be started; `inbound` is there for a partner that pushes. `sells` are the operator ids whose
+    guns it may speak for; empty: nobody said, and the driver confirms the station of a gun that is not the partner's
+    own.
     """
 
     supplier_id: str
@@ -61,6 +62,7 @@ class CecConfig:
     datum: Datum = Datum.GCJ02
     dialect: Dialect = CEC_2016
     start_reasons: Mapping[int, str] = field(default_factory=dict)
+    auth_reasons: Mapping[int, str] = field(default_factory=dict)
     inbound: Inbound | None = None
     sells: tuple[str, ...] = ()
     licence: str = ""
@@ -73,9 +75,9 @@ class CecConfig:
             problems.append("operator_secret is missing")
         if not self.base_url.startswith(("https://", "http://")):
             problems.append("base_url must be an http(s) address")
-        unknown = sorted(set(self.start_reasons.values()) - REASONS)
-        if unknown:
-            problems.append(f"start_reasons may be {', '.join(sorted(REASONS))}; not {', '.join(unknown)}")
+        for name, reasons in (("start_reasons", self.start_reasons), ("auth_reasons", self.auth_reasons)):
+            if unknown := sorted(set(reasons.values()) - REASONS):
+                problems.append(f"{name} may be {', '.join(sorted(REASONS))}; not {', '.join(unknown)}")
         if problems:
             raise ValueError(f"{self.supplier_id}: " + "; ".join(problems))
         _ = self.keys  # says what is wrong with the other secrets

@@ -29,6 +29,7 @@ class Dialect:
     page_size: int = 100
     list_prices: str = ""  # the field of the station list that holds the day's prices, where there is one
     stop_reasons: Mapping[int, str] = field(default_factory=dict)  # where a number means something else
+    asks_before_start: bool = False  # query_equip_auth comes first: it is part of what the partner has built
     _ours: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +142,8 @@ _RESTRICTED_2016 = frozenset({50, 100, 101, 102, 103})
 # The newer edition counts again: 1 public, 2 dedicated, 3 residential.
 _RESTRICTED_2021 = frozenset({2, 3})
 
-CEC_2016 = Dialect(name="cec-2016", spelling=_STANDARD, restricted=_RESTRICTED_2016)
+# The standard's own way to a charge is query_equip_auth, then query_start_charge (part 3); no part calls it optional.
+CEC_2016 = Dialect(name="cec-2016", spelling=_STANDARD, restricted=_RESTRICTED_2016, asks_before_start=True)
 
 # Contract 1.4.0: spelled right, except in a user's orders; the live state is ElectMoney when asked for and ElecMoney
 # when pushed; Total is text; FullStationID is read wherever it comes.
@@ -156,18 +158,24 @@ XIAOJU = Dialect(
     },
     as_text=frozenset({"Total"}),
     restricted=_RESTRICTED_2016,
+    asks_before_start=True,
 )
 
 # The station list carries the day's prices, [{StartTime, EndTime, ElectricityFee, ServiceFee, PvType}].
 STARCHARGE = Dialect(
-    name="starcharge", spelling=_STANDARD, restricted=_RESTRICTED_2016, list_prices="StationFeeDetail"
+    name="starcharge",
+    spelling=_STANDARD,
+    restricted=_RESTRICTED_2016,
+    list_prices="StationFeeDetail",
+    asks_before_start=True,
 )
 
 # Supervision platforms after the 2021 edition: station types and kinds of place are numbered anew; OpenAllDay,
-# QrCodes and ConnectorUniqueID come with the list.
+# QrCodes and ConnectorUniqueID come with the list. They collect what others do, so nothing is known of their checks.
 SUPERVISION = Dialect(name="supervision", spelling=_STANDARD, restricted=_RESTRICTED_2021)
 
-# kancloud.cn/goodday/hmcs-api: camelCase, and whole numbers only, positions included.
+# kancloud.cn/goodday/hmcs-api: camelCase, and whole numbers only, positions included. Its pages know
+# no check of a gun.
 _HMCS_MICRO = _words(
     "ElecPrice ServicePrice ElecMoney ServiceMoney TotalMoney TotalElecMoney TotalServiceMoney DetailElecMoney "
     "DetailServiceMoney TotalOrderMoney TotalDisputeMoney StationLng StationLat"

@@ -86,15 +86,30 @@ class CecSupplier:
         return mint_start_seq(self._config.our_operator_id)
 
     def check(self, ref: ConnectorRef) -> CommandReply:
-        return self._command("query_equip_auth", partial(self._client.query_equip_auth, ref.connector_id))
+        call = partial(self._client.query_equip_auth, ref.connector_id)
+        return self._command(call, lambda answer: charging.read_auth(answer, ref.connector_id, self._config))
 
     def start(self, ref: ConnectorRef, *, start_seq: str, gun_code_rest: str = "") -> CommandReply:
+        """Where the dialect has it, the gun is asked for first: a no, or no answer, starts nothing."""
+        if self._config.dialect.asks_before_start and (refusal := self._refused_before(ref)) is not None:
+            return refusal
         call = partial(self._client.query_start_charge, start_seq, ref.connector_id, gun_code_rest)
-        return self._command("query_start_charge", call, start_seq)
+        return self._command(call, self._reads("query_start_charge", start_seq))
 
     def stop(self, ref: ConnectorRef, *, start_seq: str) -> CommandReply:
         call = partial(self._client.query_stop_charge, start_seq, ref.connector_id)
-        return self._command("query_stop_charge", call, start_seq)
+        return self._command(call, self._reads("query_stop_charge", start_seq))
+
+    def _refused_before(self, ref: ConnectorRef) -> CommandReply | None:
+        """Why the start is not to be sent; None where the gun may be started."""
+        reply = self.check(ref)
+        if reply.outcome is Outcome.UNKNOWN:
+            # A question that nobody answered. The start did not leave us, so this is a no and no silence.
+            return CommandReply(Outcome.REJECTED, "not_sent", reply.detail)
+        return None if reply.outcome is Outcome.ACCEPTED else reply
+
+    def _reads(self, interface: str, start_seq: str) -> Callable[[Mapping[str, Any]], CommandReply]:
+        return lambda answer: charging.read_reply(answer, interface, self._config, start_seq)
 
     def session(self, start_seq: str) -> SessionUpdate | None:
         answer = self._client.query_equip_charge_status(start_seq)
@@ -106,7 +121,9 @@ class CecSupplier:
             raise SupplierUnavailable(self._config.name, "query_equip_charge_status", why)
         return update
 
-    def _command(self, interface: str, call: Callable[[], Mapping[str, Any]], start_seq: str = "") -> CommandReply:
+    def _command(
+        self, call: Callable[[], Mapping[str, Any]], read: Callable[[Mapping[str, Any]], CommandReply]
+    ) -> CommandReply:
         """Only an answer that was understood, or a request that was turned away, is a yes or a no."""
         try:
             self._client.log_in()
@@ -122,7 +139,7 @@ class CecSupplier:
             return CommandReply(Outcome.UNKNOWN, "not_sent", error.detail)
         except SupplierUnavailable as error:
             return CommandReply(Outcome.UNKNOWN, detail=error.detail)
-        return charging.read_reply(self._config.dialect.read(answer), interface, self._config, start_seq)
+        return read(self._config.dialect.read(answer))
 
     # --- many calls at once -----------------------------------------------------------------------------------
 

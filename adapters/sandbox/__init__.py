@@ -11,6 +11,8 @@ NAME = "沙盒充电 Sandbox"
 
 # The sandbox operator's own codes for a refused start.
 START_REASONS = {3: "gun_fault", 4: "gun_busy", 5: "not_plugged_in"}
+# And for a gun that is asked for before.
+AUTH_REASONS = {3: "no_such_gun", 4: "gun_offline"}
 
 
 def sandbox_config(base_url: str, dialect: Dialect = CEC_2016) -> CecConfig:
@@ -27,6 +29,7 @@ def sandbox_config(base_url: str, dialect: Dialect = CEC_2016) -> CecConfig:
         sig_secret=keys.SIG_SECRET,
         dialect=dialect,
         start_reasons=START_REASONS,
+        auth_reasons=AUTH_REASONS,
         inbound=Inbound(
             operator_secret=keys.CALLBACK_OPERATOR_SECRET,
             data_secret=keys.CALLBACK_DATA_SECRET,

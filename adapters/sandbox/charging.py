@@ -24,6 +24,8 @@ START_TAKES, STOP_TAKES = timedelta(seconds=2), timedelta(seconds=1)
 # FailReason of a start: the standard's own, then this operator's.
 NO_SUCH_GUN, GUN_OFFLINE, GUN_FAULT, GUN_BUSY, NOT_PLUGGED_IN, OTHER_GUN = 1, 2, 3, 4, 5, 6
 NO_SUCH_CHARGE, ALREADY_ENDED = 1, 3
+# FailReason of query_equip_auth: the standard's own two, then this operator's.
+AUTH_NOT_PLUGGED_IN, AUTH_SELF_CHECK, AUTH_NO_SUCH_GUN, AUTH_OFFLINE = 1, 2, 3, 4
 _REFUSED_BY_STATE = {
     Status.OFFLINE: GUN_OFFLINE,
     Status.FAULT: GUN_FAULT,
@@ -67,13 +69,16 @@ class Charging:
     # --- what the customer asks -----------------------------------------------------------------------------
 
     def check(self, gun_id: str) -> int:
-        """FailReason of query_equip_auth: 0 none, 1 not plugged in, 2 the self-check failed."""
+        """FailReason of query_equip_auth, 0 where the gun may be started; whether it is in use is not asked."""
         if gun_id not in self.operator.city.gun_of:
-            return 3
+            return AUTH_NO_SUCH_GUN
         state = self.operator.state(gun_id)
-        if state.status in {Status.FAULT, Status.OFFLINE}:
-            return 2
-        return 1 if state.status is Status.FREE and state.bay is Bay.TAKEN else 0
+        unplugged = state.status is Status.FREE and state.bay is Bay.TAKEN
+        if unplugged or self.faults.has(ChargingFault.AUTH_UNPLUGGED, gun_id):
+            return AUTH_NOT_PLUGGED_IN
+        if state.status is Status.FAULT or self.faults.has(ChargingFault.AUTH_GUN_FAULT, gun_id):
+            return AUTH_SELF_CHECK
+        return AUTH_OFFLINE if state.status is Status.OFFLINE else 0
 
     def start(self, start_seq: str, gun_id: str) -> tuple[Stage, int]:
         """Where the charge stands, and the FailReason. The same number again starts nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.sandbox import keys
 from adapters.sandbox.charging import Charging
 from adapters.sandbox.faults import ChargingFault
 from adapters.sandbox.refusals import BadParameters, NoAnswer
@@ -25,10 +26,15 @@ class Commands:
         }
 
     def _equip_auth(self, message: Message) -> Message:
-        gun_id = _text(message, "ConnectorID")
+        seq, gun_id = _seq(message, "EquipAuthSeq"), _text(message, "ConnectorID")
+        if not seq.startswith(keys.CUSTOMER_ID) or set(message) != {"EquipAuthSeq", "ConnectorID"}:
+            raise BadParameters("EquipAuthSeq and ConnectorID, and nothing else; the number begins with yours")
+        self._misbehave(gun_id, ChargingFault.AUTH_SILENT)
         reason = self._charging.check(gun_id)
+        if self._charging.faults.has(ChargingFault.AUTH_BROKEN, gun_id):
+            return {"EquipAuthSeq": seq, "ConnectorID": gun_id}
         return {
-            "EquipAuthSeq": _seq(message, "EquipAuthSeq"),
+            "EquipAuthSeq": seq,
             "ConnectorID": gun_id,
             "SuccStat": 1 if reason else 0,
             "FailReason": reason,

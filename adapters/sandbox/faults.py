@@ -12,6 +12,10 @@ _EVERYWHERE = ""
 
 
 class ChargingFault(StrEnum):
+    AUTH_UNPLUGGED = "auth_unplugged"  # query_equip_auth says that no car is plugged in
+    AUTH_GUN_FAULT = "auth_gun_fault"  # it says that the gun has failed its self-check
+    AUTH_SILENT = "auth_silent"  # it is not answered: nothing for "seconds", then none at all
+    AUTH_BROKEN = "auth_broken"  # its answer says neither yes nor no
     START_REFUSED = "start_refused"  # "fail_reason": FailReason
     START_NEVER = "start_never"  # accepted, and nothing ever happens
     START_FAILS = "start_fails"  # accepted, and the start result says no

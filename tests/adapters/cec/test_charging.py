@@ -15,7 +15,7 @@ import pytest
 
 from adapters.cec import charging
 from adapters.cec.client import CecClient
-from adapters.cec.dialects import XIAOJU
+from adapters.cec.dialects import CEC_2016, DIALECTS, XIAOJU
 from adapters.cec.sequences import is_ours, mint_start_seq
 from adapters.cec.supplier import CecSupplier
 from core.charging import ChargingState, CommandReply, Outcome, SessionUpdate
@@ -41,7 +41,9 @@ def partner() -> Iterator[Partner]:
 
 @pytest.fixture
 def supplier(partner: Partner) -> CecSupplier:
-    return CecSupplier(replace(partner.config, start_reasons={91: "gun_busy"}), SystemClock())
+    """Of a dialect that has no check of a gun: each command is one exchange."""
+    plain = replace(CEC_2016, asks_before_start=False)
+    return CecSupplier(replace(partner.config, dialect=plain, start_reasons={91: "gun_busy"}), SystemClock())
 
 
 def test_offers_the_ports(supplier: CecSupplier) -> None:
@@ -131,6 +133,51 @@ class TestStart:
         supplier.check(GUN)
         partner.tokens.append("somebody else's login")
         assert supplier.start(GUN, start_seq=SEQ).outcome is Outcome.ACCEPTED
+
+
+class TestCheckBeforeStart:
+    @pytest.fixture
+    def careful(self, partner: Partner) -> CecSupplier:
+        partner.answers["query_start_charge"] = lambda message: ok()
+        return CecSupplier(replace(partner.config, auth_reasons={10: "gun_offline"}), SystemClock())
+
+    def test_who_is_asked_first(self) -> None:
+        careful = {name for name, dialect in DIALECTS.items() if dialect.asks_before_start}
+        assert careful == {"cec-2016", "xiaoju", "starcharge"}
+
+    def test_a_gun_that_may_be_started_is_started(self, partner: Partner, careful: CecSupplier) -> None:
+        assert careful.start(GUN, start_seq=SEQ) == CommandReply(Outcome.ACCEPTED)
+        asked, started = partner.messages[-2:]
+        assert asked["ConnectorID"] == started["ConnectorID"] == "G1"
+        assert asked["EquipAuthSeq"] != started["StartChargeSeq"] == SEQ
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            ({"SuccStat": 1, "FailReason": 1}, "not_plugged_in"),
+            ({"SuccStat": 1, "FailReason": 2}, "gun_fault"),
+            ({"SuccStat": 1, "FailReason": 10}, "gun_offline"),
+            ({"SuccStat": 1, "FailReason": 11}, "other"),
+            (4004, "other"),
+            # Nobody has said yes or no, and no start was sent: that is certain.
+            ({}, "not_sent"),
+            ({"SuccStat": "maybe"}, "not_sent"),
+            ({"SuccStat": 0, "ConnectorID": "G2"}, "not_sent"),
+            (-1, "not_sent"),
+            (500, "not_sent"),
+        ],
+    )
+    def test_without_a_yes_nothing_is_started(
+        self, partner: Partner, careful: CecSupplier, answer: Any, reason: str
+    ) -> None:
+        partner.answers["query_equip_auth"] = lambda message: answer
+        reply = careful.start(GUN, start_seq=SEQ)
+        assert (reply.outcome, reply.reason) == (Outcome.REJECTED, reason)
+        assert "query_start_charge" not in partner.calls
+
+    def test_a_lost_start_is_still_silence(self, partner: Partner, careful: CecSupplier) -> None:
+        partner.answers["query_start_charge"] = lambda message: 500
+        assert careful.start(GUN, start_seq=SEQ).outcome is Outcome.UNKNOWN
 
 
 class TestStopAndCheck:

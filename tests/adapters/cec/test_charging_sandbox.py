@@ -236,6 +236,26 @@ class TestFaults:
         with site.fault("start_late", ref, delay_s="0.3"):
             assert supplier.start(ref, start_seq=seq).outcome is Outcome.ACCEPTED
 
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            ("auth_unplugged", "not_plugged_in"),
+            ("auth_gun_fault", "gun_fault"),
+            ("auth_silent", "not_sent"),
+            ("auth_broken", "not_sent"),
+        ],
+    )
+    def test_a_gun_that_is_not_found_fit_is_not_started(
+        self, site: Customer, supplier: CecSupplier, fault: str, reason: str
+    ) -> None:
+        ref, seq = site.free_gun(), site.new_seq()
+        before = site.starts_at(ref)
+        with site.fault(fault, ref, seconds="0.1"):
+            reply = supplier.start(ref, start_seq=seq)
+        assert (reply.outcome, reply.reason) == (Outcome.REJECTED, reason)
+        assert supplier.session(seq) is None
+        assert site.starts_at(ref) == before
+
     def test_a_stop_that_is_refused_or_not_answered(self, site: Customer, supplier: CecSupplier) -> None:
         ref, seq = site.free_gun(), site.new_seq()
         supplier.start(ref, start_seq=seq)

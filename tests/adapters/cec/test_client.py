@@ -30,7 +30,10 @@ class Partner:
 
     def __init__(self) -> None:
         self.keys: Keys = KEYS
-        self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {"query_token": self._log_in}
+        self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {
+            "query_token": self._log_in,
+            "query_equip_auth": lambda _: {"SuccStat": 0, "FailReason": 0},
+        }
         self.tokens: list[str] = []
         self.token_lasts_s: Any = 7200
         self.calls: Counter[str] = Counter()
