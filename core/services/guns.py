@@ -179,28 +179,25 @@ class GunService:
         Raises NotFound("no_such_scan"), Conflict("scan_answered", "scan_too_old"), UserError("wrong_last_four"),
         TooMany("too_many_scans").
         """
-        at = self.clock.now()
-        with self.database.read() as unit:
+        at, told = self.clock.now(), self.scan(user_id, scan_id)
+        fits = told.gun is not None and last_four_fit(typed, told.code, told.gun.connector)
+        with self.database.write() as unit:
+            people = unit.people.same_person(user_id)
+            for one in sorted(people):  # guesses that arrive together are looked at one after the other
+                unit.users.get(one)
             scan = _mine(unit, user_id, scan_id)
-            tried = unit.scans.tries(unit.people.same_person(user_id), at - TRIES_WITHIN)
-        if scan.state is ScanState.PASSED:
-            return self._again(scan)
-        if scan.state is not ScanState.ASK_LAST_FOUR:
-            raise Conflict("scan_answered")
-        _check_age(scan, at)
-        if tried >= TRIES_AT_MOST:
-            raise TooMany("too_many_scans", retry_after_s=int(TRIES_WITHIN.total_seconds()))
-        told = self._again(scan)
-        if told.gun is None:
-            raise NotFound("no_such_gun")
-        if last_four_fit(typed, told.code, told.gun.connector):
-            scan = self._moved(replace(scan, state=ScanState.PASSED, passed_at=at, problem=""), {scan.state})
-            return self._again(scan)
+            if scan.state is ScanState.ASK_LAST_FOUR:
+                _check_age(scan, at)
+                if unit.scans.tries(people, at - TRIES_WITHIN) >= TRIES_AT_MOST:
+                    raise TooMany("too_many_scans", retry_after_s=int(TRIES_WITHIN.total_seconds()))
+                if told.gun is None:
+                    raise NotFound("no_such_gun")
+                unit.scans.save(_guessed(scan, at, fits=fits))
+            elif scan.state is not ScanState.PASSED:
+                raise Conflict("scan_answered")
+        if fits or scan.state is ScanState.PASSED:
+            return self.scan(user_id, scan_id)
         left = LAST_FOUR_TRIES - scan.tries - 1
-        wrong = replace(scan, tries=scan.tries + 1)
-        if left <= 0:
-            wrong = replace(wrong, state=ScanState.REFUSED, problem="scan_wrong_number")
-        self._moved(wrong, {ScanState.ASK_LAST_FOUR})
         if left <= 0:
             raise Conflict("scan_wrong_number")
         raise UserError("wrong_last_four", left=left)
@@ -309,7 +306,8 @@ class GunService:
         return Identified(scan, code, ruling, gun, choices, _asked(scan, where.station.name if where else ""))
 
     def _kept(self, told: Identified, before: set[ScanState]) -> Identified:
-        return replace(told, scan=self._moved(told.scan, before))
+        scan = self._moved(told.scan, before)
+        return told if scan == told.scan else self._again(scan)  # another tap was first, maybe with another gun
 
     def _moved(self, scan: Scan, before: set[ScanState]) -> Scan:
         """Save what became of it, unless another tap was first: then what that one made of it."""
@@ -319,7 +317,9 @@ class GunService:
                 raise NotFound("no_such_scan")
             if current.state not in before:
                 return current
-            unit.scans.save(replace(scan, tries=max(scan.tries, current.tries)))
+            # A report may have come while we looked: what it says stays.
+            scan = replace(scan, tries=current.tries, reported_at=current.reported_at, report=current.report)
+            unit.scans.save(scan)
         return scan
 
 
@@ -339,6 +339,16 @@ def _told(scan: Scan, resolved: Resolved, decision: Decision, at: datetime) -> I
         passed_at=at if state is ScanState.PASSED else None,
     )
     return Identified(decided, resolved.code, ruling, gun, tuple(enumerate(decision.choices)), problem)
+
+
+def _guessed(scan: Scan, at: datetime, *, fits: bool) -> Scan:
+    """What an answer to "the last four characters?" makes of a scan. The last wrong one refuses it."""
+    if fits:
+        return replace(scan, state=ScanState.PASSED, passed_at=at, problem="")
+    wrong = replace(scan, tries=scan.tries + 1)
+    if wrong.tries < LAST_FOUR_TRIES:
+        return wrong
+    return replace(wrong, state=ScanState.REFUSED, problem="scan_wrong_number")
 
 
 def _asked(scan: Scan, station: str) -> UserError | None:
