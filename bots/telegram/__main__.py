@@ -22,7 +22,8 @@ from bots.telegram import menu
 from bots.telegram.chat import WaitAsTold
 from bots.telegram.crossing import Crossing
 from bots.telegram.dispatcher import apologise, build_dispatcher, feed
-from bots.telegram.intake import Desk, Poller
+from bots.telegram.following import Following
+from bots.telegram.intake import FINISH_WITHIN_S, Desk, Poller
 from bots.telegram.updates import ALLOWED
 from core.errors import ConfigurationError
 from core.services import Services
@@ -45,7 +46,7 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
     run_core = Crossing()
     desk = Desk(
         services.inbox,
-        partial(feed, build_dispatcher(services, run_core), bot),
+        partial(feed, build_dispatcher(services, run_core, bootstrap.code_reader()), bot),
         partial(apologise, services, run_core, bot),
         look_every_s=LOOK_S[settings.telegram_mode],
     )
@@ -53,6 +54,7 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
     take_in = _register(bot, settings) if webhook else _poll(bot, Poller(bot, services.inbox, desk.bell))
     intake = asyncio.create_task(take_in)
     work = asyncio.create_task(desk.run(stop))
+    following = asyncio.create_task(Following(bot, services).run(stop))
     told = asyncio.create_task(stop.wait())
     try:
         # Polling ends only by an error; a registered webhook is simply done.
@@ -67,6 +69,9 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
             task.cancel()
         await asyncio.gather(intake, told, return_exceptions=True)
         await work
+        await asyncio.wait({following}, timeout=FINISH_WITHIN_S)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
         run_core.close()
         await bot.session.close()
         log.info("telegram stopped")

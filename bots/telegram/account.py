@@ -8,7 +8,7 @@ from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from bots.telegram import choices, keyboards, linking, lists, render
+from bots.telegram import choices, keyboards, linking, lists, render, scan
 from bots.telegram.buttons import Act, Button
 from bots.telegram.crossing import Crossing
 from bots.telegram.markup import bold, ours
@@ -42,6 +42,8 @@ async def start(message: Message, visit: Visit, command: CommandObject) -> None:
     if visit.private and (code := code_in(command.args or "")):
         await linking.look(visit, code)
         return
+    if command.args and await scan.opened(visit, command.args):
+        return
     card = await _station_of(visit, command.args)
     await visit.send(render.message(hello(visit), keyboards.send_location(visit.say) if visit.private else None))
     if card is not None:
@@ -74,6 +76,7 @@ async def show_help(message: Message, visit: Visit) -> None:
         ours(
             say("• Each row: what your charge costs in all, free guns and how old that is. Numbers open a station.")
         ),
+        ours(say("• /scan or a photo of a gun's code starts a charge · /charge shows it · /history all of them")),
         ours(say("• ⚙️ filters; 📍 moves the search if the position is off.")),
         ours(say("• /wallet balance, top up, refund, statement, receipts · /safety how your money is safe")),
         ours(say("• /settings your charge, mode and data · /language · /stop no unasked messages")),

@@ -31,7 +31,7 @@ MOST_PAGES = 64**_PAGE_CHARS
 
 
 class Act(StrEnum):
-    """What happens on a press. Those up to POSITION carry a search."""
+    """What happens on a press."""
 
     LIST = "L"
     CARD = "C"
@@ -47,9 +47,15 @@ class Act(StrEnum):
     LINKING = "K"
     LEAVING = "X"  # taking everything along, and deleting the account
     WALLET = "W"
+    GUNS = "G"  # of a station: which one shall charge
+    SCAN = "Z"  # answers to what is asked about a scanned gun, and the yes
+    CHARGE = "E"  # a charge that runs, and what is said of it afterwards
 
 
-_WITHOUT_SEARCH = frozenset({Act.ANSWER, Act.SETTING, Act.PROFILE, Act.LINKING, Act.LEAVING, Act.WALLET})
+_WITH_SEARCH = frozenset(
+    {Act.LIST, Act.CARD, Act.VENUE, Act.HERE, Act.FILTERS, Act.OPERATORS, Act.MODE, Act.POSITION, Act.GUNS}
+)
+_WITHOUT_SEARCH = frozenset(Act) - _WITH_SEARCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextR
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramRetryAfter
 from aiogram.methods import AnswerCallbackQuery, Response, SendChatAction, TelegramMethod
 from aiogram.methods.base import TelegramType
+from aiogram.types import InlineKeyboardMarkup
 
 LONGEST_PAUSE_S = 20  # a longer pause is left to the inbox, which tries again later
 MOST_PAUSES = 2
@@ -49,6 +50,17 @@ async def edit(bot: Bot, chat_id: int, message_id: int, rendered: dict[str, Any]
             return False
         raise
     return True
+
+
+async def edit_buttons(bot: Bot, chat_id: int, message_id: int, keyboard: dict[str, Any]) -> None:
+    """Replace the buttons under a message and leave its words. Where it is gone there is nothing to press."""
+    markup = InlineKeyboardMarkup.model_validate(keyboard)
+    try:
+        await bot.edit_message_reply_markup(chat_id=chat_id, message_id=message_id, reply_markup=markup)
+    except TelegramBadRequest as refusal:
+        words = refusal.message.lower()
+        if "message is not modified" not in words and not any(gone in words for gone in _GONE):
+            raise
 
 
 async def answer(bot: Bot, callback_id: str, text: str = "", *, alert: bool = False) -> None:

@@ -12,11 +12,13 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramForbiddenError
 from aiogram.types import Update
 
-from bots.telegram import account, chat, find, linking, pay, profile, render, safety, wallet
+from bots.telegram import account, charging, chat, find, linking, offer, pay, profile, render, safety, scan, wallet
 from bots.telegram.crossing import Crossing
+from bots.telegram.expected import Expected
 from bots.telegram.live import LiveLocations
 from bots.telegram.markup import ours
 from bots.telegram.reception import receive, words_for_us
+from bots.telegram.scan import ReadsCodes
 from bots.telegram.updates import ALLOWED, chat_of, language_code_of
 from bots.telegram.visit import Visit, identity
 from bots.wording import Wording, phrases, wording
@@ -27,13 +29,23 @@ from core.user import language_for
 Handler = Callable[[Any, dict[str, Any]], Awaitable[Any]]
 
 
-def build_dispatcher(services: Services, run_core: Crossing) -> Dispatcher:
-    """The features in the order they are asked; `account` last, because it answers what nobody knows."""
-    dispatcher = Dispatcher(disable_fsm=True, services=services, run_core=run_core, live=LiveLocations())
+def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCodes) -> Dispatcher:
+    """The features in the order they are asked; `account` last, because it answers what nobody knows.
+
+    `read_codes` reads the QR codes in a photo: the process that starts knows the reader.
+    """
+    dispatcher = Dispatcher(
+        disable_fsm=True,
+        services=services,
+        run_core=run_core,
+        read_codes=read_codes,
+        live=LiveLocations(),
+        expected=Expected(),
+    )
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    features = (pay, linking, profile, wallet, safety, find, account)
+    features = (pay, linking, scan, offer, charging, profile, wallet, safety, find, account)
     dispatcher.include_routers(*(feature.router for feature in features))
     return dispatcher
 
@@ -85,22 +97,24 @@ async def _around_edit(handler: Handler, message: Any, data: dict[str, Any]) -> 
 
 async def _around_press(handler: Handler, call: Any, data: dict[str, Any]) -> Any:
     """The spinner on the button ends whatever happens."""
-    bot, words = data["bot"], ""
+    bot, words, alert = data["bot"], "", False
     try:
         if call.message is None:
             raise UserError("old_button")
-        data["visit"] = await receive(bot, call.from_user, call.message.chat, **_house(data))
+        visit = data["visit"] = await receive(bot, call.from_user, call.message.chat, **_house(data))
         await handler(call, data)
+        words = visit.toast
     except UserError as mistake:
+        alert = True
         words = phrases.error(_say(data, call.from_user.language_code), mistake)
     except TelegramForbiddenError:
         await _gone(data, call.from_user.id, call.message.chat.type if call.message else "")
     finally:
-        await chat.answer(bot, call.id, words, alert=bool(words))
+        await chat.answer(bot, call.id, words, alert=alert)
 
 
 def _house(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: data[name] for name in ("services", "run_core", "live")}
+    return {name: data[name] for name in ("services", "run_core", "live", "expected")}
 
 
 def _say(data: dict[str, Any], language_code: str | None) -> Wording:

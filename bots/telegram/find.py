@@ -8,9 +8,10 @@ from dataclasses import replace
 from aiogram import Bot, F, Router
 from aiogram.types import CallbackQuery, Location, Message
 
-from bots.telegram import account, chat, choices, keyboards, render
+from bots.telegram import account, chat, choices, keyboards, render, scan
 from bots.telegram.buttons import Act, Button, Search
 from bots.telegram.crossing import Crossing
+from bots.telegram.expected import Expected
 from bots.telegram.lists import listing, near, station_card
 from bots.telegram.live import Drive, LiveLocations, until
 from bots.telegram.markup import ours
@@ -36,13 +37,19 @@ def point_of(location: Location) -> Point:
 @router.message(F.venue)
 async def venue(message: Message, visit: Visit) -> None:
     assert message.venue is not None
-    await _answer(visit, point_of(message.venue.location), render.place_note(message.venue.title, visit.say))
+    here = point_of(message.venue.location)
+    visit.services.whereabouts.here(visit.user.id, here)
+    if not await scan.arrived(visit):
+        await _answer(visit, here, render.place_note(message.venue.title, visit.say))
 
 
 @router.message(F.location)
 async def location(message: Message, visit: Visit) -> None:
     assert message.location is not None
     here = point_of(message.location)
+    visit.services.whereabouts.here(visit.user.id, here)
+    if await scan.arrived(visit):
+        return
     if message.location.live_period:
         await start_drive(visit, message.message_id, here, message.location.live_period)
     else:
@@ -85,13 +92,15 @@ async def start_drive(visit: Visit, live_message_id: int, here: Point, live_peri
     search = Search(here)
     found = await near(visit, search)
     sent = await visit.send(listing(visit, found, search, _live_note(visit)))
-    drive = Drive(sent, search, until(visit.now, live_period_s))
+    drive = Drive(visit.user.id, sent, search, until(visit.now, live_period_s))
     visit.live.begin(visit.chat_id, live_message_id, drive, visit.now)
     await _afterwards(visit, None)
 
 
 @router.edited_message(F.location)
-async def moved(message: Message, bot: Bot, services: Services, run_core: Crossing, live: LiveLocations) -> None:
+async def moved(
+    message: Message, bot: Bot, services: Services, run_core: Crossing, live: LiveLocations, expected: Expected
+) -> None:
     """A live location reports itself every few seconds: look at the distance before anything else."""
     assert message.location is not None
     chat_id, live_message_id, now = message.chat.id, message.message_id, services.clock.now()
@@ -100,13 +109,17 @@ async def moved(message: Message, bot: Bot, services: Services, run_core: Crossi
         return
     drive, here = live.get(chat_id, live_message_id, now), point_of(message.location)
     search = drive.moved_to(here) if drive else None
+    if drive is not None:
+        services.whereabouts.here(drive.user_id, drive.here(here))
     if drive is None and message.chat.type != PRIVATE:
         return
     if drive is not None and (search is None or drive.reading or drive.over):
         return
     try:
-        visit = await receive(bot, message.from_user, message.chat, services=services, run_core=run_core, live=live)
+        who, where = message.from_user, message.chat
+        visit = await receive(bot, who, where, services=services, run_core=run_core, live=live, expected=expected)
         if drive is None or search is None:
+            services.whereabouts.here(visit.user.id, here)
             # The process has been restarted meanwhile: one new list, which then follows.
             await start_drive(visit, live_message_id, here, message.location.live_period)
         else:
@@ -187,6 +200,7 @@ async def on_the_map(call: CallbackQuery, visit: Visit, button: Button, search: 
 @router.callback_query(Pressed(Act.HERE))
 async def here(call: CallbackQuery, visit: Visit, button: Button, search: Search) -> None:
     one = await visit.run_core(visit.services.finder.station, button.value, visit.wishes(search.sort))
+    visit.services.whereabouts.here(visit.user.id, one.station.point)
     moved = Search(one.station.point, search.sort)
     found = await near(visit, moved)
     await _show(call, visit, listing(visit, found, moved, render.place_note(one.station.name, visit.say)), moved)

@@ -27,6 +27,7 @@ NUDGE_M = 200
 _METRES_PER_DEGREE = 111_320
 _LABEL_MAX = 24
 _SORT_ROWS = ((Sort.RECOMMENDED, Sort.PRICE, Sort.DISTANCE), (Sort.FREE, Sort.POWER))
+SCAN = N_("📷 Scan a gun")
 _LANGUAGE_NAMES = {"zh-CN": "中文", "en": "English"}
 _SWITCHES = (
     ("f", "free_now", N_("Free now")),
@@ -44,9 +45,9 @@ def button(label: str, data: str, *, chosen: bool = False) -> dict[str, Any]:
 
 
 def send_location(say: Wording) -> Keyboard:
-    """The big button under the text field. Telegram allows it in private chats only."""
+    """The big buttons under the text field. Telegram allows the first one in private chats only."""
     return {
-        "keyboard": [[{"text": say("📍 Send my location"), "request_location": True}]],
+        "keyboard": [[{"text": say("📍 Send my location"), "request_location": True}, {"text": say(SCAN)}]],
         "resize_keyboard": True,
         "is_persistent": True,
         "input_field_placeholder": say("or type a place"),
@@ -202,10 +203,13 @@ def moved(point: Point, north: int, east: int) -> Point:
     return replace(point, lat=lat, lng=(lng + 180) % 360 - 180)
 
 
-def card(one: Offer, search: Search, say: Wording) -> Keyboard:
+def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False) -> Keyboard:
+    """`may_start`: its supplier lets us start a charge there."""
     station = one.station.id
+    start = [button(say("⚡ Start here"), pack(Act.GUNS, search, station))] if may_start else []
     return inline(
         [
+            start,
             [
                 button(say("📍 On the map"), pack(Act.VENUE, search, station)),
                 button(say("🔄 Refresh"), pack(Act.CARD, search, station)),

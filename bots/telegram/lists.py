@@ -5,6 +5,7 @@ from __future__ import annotations
 from bots.telegram import keyboards, render
 from bots.telegram.buttons import Search
 from bots.telegram.visit import Visit
+from core.ports import StartsCharging
 from core.services.finder import Found
 from core.wishes import Sort
 
@@ -34,4 +35,7 @@ async def station_card(visit: Visit, station_id: str, search: Search | None) -> 
     one = await visit.run_core(finder.station, station_id, wishes, seen_from=seen_from)
     credits, sellers = await visit.run_core(finder.credit, one), await visit.run_core(finder.sellers, one)
     search = search or Search(one.station.point)
-    return render.station_card(one, wishes, visit.say, visit.now, search=search, credits=credits, sellers=sellers)
+    may_start = visit.private and isinstance(visit.services.suppliers.get(one.station.supplier_id), StartsCharging)
+    return render.station_card(
+        one, wishes, visit.say, visit.now, search=search, credits=credits, sellers=sellers, may_start=may_start
+    )

@@ -17,16 +17,20 @@ LONGEST = timedelta(days=1)  # Telegram also knows "until turned off"
 class Drive:
     """A driver who shares a live location, and the list that follows it."""
 
+    user_id: str
     list_message_id: int
     search: Search
     until: datetime
     reading: bool = False  # the driver has opened a card or a panel in the list: leave it alone
     over: bool = False  # the driver wants no more of it, though the location is still shared
 
+    def here(self, point: Point) -> Point:
+        """The driver may have said that this phone's map is GCJ-02; that stays true on the way."""
+        return replace(point, datum=self.search.point.datum)
+
     def moved_to(self, point: Point) -> Search | None:
         """The search at the new place, or None while it is near the last one."""
-        # The driver may have said that this phone's map is GCJ-02; that stays true on the way.
-        here = replace(point, datum=self.search.point.datum)
+        here = self.here(point)
         if distance_m(self.search.point, here) <= MOVED_M:
             return None
         return replace(self.search, point=here, page=0)

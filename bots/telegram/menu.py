@@ -12,6 +12,9 @@ from bots.wording import N_, wording
 
 COMMANDS = {
     "start": N_("Send a location, get a list"),
+    "scan": N_("Scan a gun and charge"),
+    "charge": N_("The charge that runs"),
+    "history": N_("Past charges, as a file too"),
     "wallet": N_("Balance, top up, refund, receipts"),
     "settings": N_("My charge, mode, data"),
     "me": N_("My profile: cars, quiet hours"),

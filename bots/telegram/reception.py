@@ -6,6 +6,7 @@ from aiogram import Bot
 from aiogram.types import Chat, Message, User
 
 from bots.telegram.crossing import Crossing
+from bots.telegram.expected import Expected
 from bots.telegram.live import LiveLocations
 from bots.telegram.visit import Visit, identity
 from core.services import Services
@@ -15,7 +16,15 @@ PRIVATE = "private"
 
 
 async def receive(
-    bot: Bot, who: User, chat: Chat, *, services: Services, run_core: Crossing, live: LiveLocations, text: str = ""
+    bot: Bot,
+    who: User,
+    chat: Chat,
+    *,
+    services: Services,
+    run_core: Crossing,
+    live: LiveLocations,
+    expected: Expected,
+    text: str = "",
 ) -> Visit:
     """Count the request and find the account, which the first message makes. Raises TooMany."""
     await run_core(services.limiter.hit, "telegram", str(who.id))
@@ -25,6 +34,7 @@ async def receive(
         services=services,
         run_core=run_core,
         live=live,
+        expected=expected,
         user=welcome.user,
         chat_id=chat.id,
         private=chat.type == PRIVATE,

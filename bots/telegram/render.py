@@ -155,8 +155,10 @@ def station_card(
     search: Search,
     credits: Sequence[str] = (),
     sellers: Mapping[str, str] | None = None,
+    may_start: bool = False,
 ) -> Rendered:
-    """Everything about one station, with the way there. `sellers` are the names of the suppliers by their ids."""
+    """Everything about one station, with the way there. `sellers` are the names of the suppliers by their ids;
+    `may_start`: a charge can be started there from here."""
     station = one.station
     where = [bold(_name(one, say)), _who_and_where(one, say), foreign(station.address, LINE_MAX)]
     price = [f"💰 {_price(one, wishes, say, at)}", *_price_details(one, say, at)]
@@ -171,7 +173,7 @@ def station_card(
     blocks = [_lines(where), _lines(price), _lines(_visit(one, say, at)), _maps(one, say)]
     return message(
         fit([*blocks, _gun_table(one, say, at)], droppable=[_credits(credits, say)]),
-        keyboards.card(one, search, say),
+        keyboards.card(one, search, say, may_start=may_start),
     )
 
 

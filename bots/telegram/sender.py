@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
+from bots.telegram import charge_buttons
+from bots.telegram.keyboards import Row, inline
 from bots.telegram.markup import bold, ours
 from bots.telegram.messenger import TelegramBusy, TelegramMessenger, TelegramRefused
-from bots.telegram.render import message
+from bots.telegram.render import Rendered, message
 from bots.unsent import NeverSent
+from bots.wording import Wording, wording
 from bots.wording.messages import Said
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.outbox import Fate, OutboxRow, Result
 
 # After a call that hung or found nobody, the next ones would too: others do not wait behind them meanwhile.
 REST = timedelta(seconds=10)
+
+# What can be done about a message at once, by its code. "It does not stop" has none: the red button is on the pile.
+_BUTTONS: Mapping[str, Callable[[Wording, str], Row]] = {
+    "receipt": charge_buttons.receipt,
+    "settled_without_record": charge_buttons.receipt,
+    "charge_credited": charge_buttons.receipt,
+    "charge_slows": charge_buttons.stop,
+    "charge_nearly_done": charge_buttons.stop,
+    "hold_nearly_used": charge_buttons.stop,
+    "idle_fee_soon": charge_buttons.stop,
+    "charge_unseen": charge_buttons.stop,
+    "start_failed": charge_buttons.others,
+}
+# The message that shows the charge says it too: this one only stays in the chat.
+_SILENT = frozenset({"charge_started"})
 
 
 class TelegramSender:
@@ -24,9 +45,7 @@ class TelegramSender:
 
     def send(self, row: OutboxRow, said: Said) -> Result:
         try:
-            number = self._messenger.send_message(
-                row.address, message(f"{bold(ours(said.title))}\n{ours(said.text)}")
-            )
+            number = self._messenger.send_message(row.address, _rendered(row, said))
         except ChatUnreachable as error:
             return Result(Fate.GONE, error=error.reason[:200])
         except TelegramBusy as error:
@@ -41,3 +60,12 @@ class TelegramSender:
         except SupplierUnavailable as error:
             return Result(Fate.UNCERTAIN, error=error.detail, retry_after=REST, pause_channel=True)
         return Result(Fate.SENT, sent_ref=str(number))
+
+
+def _rendered(row: OutboxRow, said: Said) -> Rendered:
+    body: dict[str, Any] = json.loads(row.body)
+    code, session_id = body.get("code", ""), body.get("params", {}).get("session_id", "")
+    row_of = _BUTTONS.get(code)
+    keyboard = inline([row_of(wording(said.language), session_id)]) if row_of and session_id else None
+    rendered = message(f"{bold(ours(said.title))}\n{ours(said.text)}", keyboard)
+    return rendered | ({"disable_notification": True} if code in _SILENT else {})

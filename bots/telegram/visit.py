@@ -10,6 +10,7 @@ from aiogram import Bot
 
 from bots.telegram import chat
 from bots.telegram.crossing import Crossing
+from bots.telegram.expected import Expected
 from bots.telegram.live import LiveLocations
 from bots.telegram.render import Rendered
 from bots.wording import Wording, wording
@@ -31,10 +32,12 @@ class Visit:
     services: Services
     run_core: Crossing
     live: LiveLocations
+    expected: Expected
     user: User
     chat_id: int
     private: bool
     text: str = ""  # of a message, without the mention of the bot
+    toast: str = ""  # said over the chat when a press has been worked
 
     @property
     def say(self) -> Wording:

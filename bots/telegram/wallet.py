@@ -18,6 +18,7 @@ from aiogram.types import CallbackQuery, LabeledPrice, Message
 from bots import money, receipt
 from bots.telegram import render, safety
 from bots.telegram.buttons import Act, Button, pack
+from bots.telegram.charge_buttons import RECEIPT
 from bots.telegram.keyboards import Keyboard, Row, button, inline
 from bots.telegram.linking import only_in_private
 from bots.telegram.markup import bold, fit, link, ours
@@ -33,7 +34,7 @@ from core.session import ChargingSession
 router = Router(name="wallet")
 
 # What a press asks for: one letter, then what it is about.
-TOPUP, PAID, REFUND, YES, STATEMENT, CHARGES, RECEIPT, SAFETY = "t", "k", "r", "y", "l", "c", "b", "s"
+TOPUP, PAID, REFUND, YES, STATEMENT, CHARGES, SAFETY = "t", "k", "r", "y", "l", "c", "s"
 LINES, SESSIONS = 6, 6
 WORDS = frozenset({"wallet", "balance", "钱包", "余额"})  # typed, without a slash
 ALL = frozenset({"all", "全部"})
@@ -59,7 +60,7 @@ async def top_up(message: Message, visit: Visit, command: CommandObject) -> None
         await visit.send(await _how_much(visit))
         return
     amount = money.amount_in(command.args, await _currencies(visit))
-    rendered = await _ordered(visit, amount, f"tg:{visit.chat_id}:{message.message_id}")
+    rendered = await ordered(visit, amount, f"tg:{visit.chat_id}:{message.message_id}")
     if rendered is not None:
         await visit.send(rendered)
 
@@ -188,11 +189,13 @@ async def _topup_pressed(visit: Visit, about: str) -> render.Rendered | None:
     if not about:
         return await _how_much(visit)
     amount, nonce = _wished(about)
-    return await _ordered(visit, amount, f"tg:{nonce}:{amount.amount_minor}{amount.currency}")
+    return await ordered(visit, amount, f"tg:{nonce}:{amount.amount_minor}{amount.currency}")
 
 
-async def _ordered(visit: Visit, amount: Money, key: str) -> render.Rendered | None:
+async def ordered(visit: Visit, amount: Money, key: str, after: Row | None = None) -> render.Rendered | None:
     """The order, and where to pay it. An invoice is a message of its own: then there is nothing more to show.
+
+    `after` is the way on from a payment page, where it does not lead to the wallet.
 
     Telegram cannot be kept from showing an invoice twice; both are of one order, which is paid once.
     """
@@ -202,18 +205,18 @@ async def _ordered(visit: Visit, amount: Money, key: str) -> render.Rendered | N
         wallet.topup, visit.user.id, amount, channel, key, description=say("Kilowatch wallet")
     )
     if request.kind != "invoice":
-        return _payment_page(visit, order, request)
+        return _payment_page(visit, order, request, after)
     fields = dict(request.fields)
     prices = [LabeledPrice(**one) for one in json.loads(str(fields.pop("prices")))]
     await visit.bot.send_invoice(visit.chat_id, prices=prices, **fields)  # type: ignore[arg-type]  # named as there
     return None
 
 
-def _payment_page(visit: Visit, order: Topup, request: PaymentRequest) -> render.Rendered:
+def _payment_page(visit: Visit, order: Topup, request: PaymentRequest, after: Row | None) -> render.Rendered:
     say, url = visit.say, str(request.fields.get("url", ""))
     if not url.startswith(("https://", "http://")):
         raise UserError("pay_in_wechat")
-    rows: list[Row] = [[_press(say("🔄 I have paid"), PAID + order.id)], _back(visit)]
+    rows: list[Row] = [after] if after else [[_press(say("🔄 I have paid"), PAID + order.id)], _back(visit)]
     lines = [ours(say("➕ Pay {amount} on this page, then come back:", amount=say.money(order.amount)))]
     if urlsplit(url).scheme == "https":
         rows.insert(0, [{"text": say("💳 Pay {amount}", amount=say.money(order.amount)), "url": url}])

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 
 from aiogram import Dispatcher
 
+from adapters.qr import read_codes
 from bots.telegram.crossing import Crossing
 from bots.telegram.dispatcher import build_dispatcher
+from bots.telegram.scan import ReadsCodes
 from core.services import Services
 
 
 @contextmanager
-def house(services: Services) -> Iterator[Dispatcher]:
+def house(services: Services, read_codes: ReadsCodes = read_codes) -> Iterator[Dispatcher]:
     """All features over these services. aiogram has a router in one dispatcher only: afterwards it is free again."""
     run_core = Crossing(deadline_s=120.0)  # no test of how fast the machine is
-    dispatcher = build_dispatcher(services, run_core)
+    dispatcher = build_dispatcher(services, run_core, read_codes)
     try:
         yield dispatcher
     finally:

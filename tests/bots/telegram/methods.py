@@ -50,6 +50,13 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
         "link_preview_options": (OBJECT, False),
         "reply_markup": (OBJECT, False),
     },
+    "editMessageReplyMarkup": {
+        "chat_id": (INT, False),
+        "message_id": (INT, False),
+        "inline_message_id": (TEXT, False),
+        "reply_markup": (OBJECT, False),
+    },
+    "getFile": {"file_id": (TEXT, True)},
     "answerCallbackQuery": {
         "callback_query_id": (TEXT, True),
         "text": (TEXT, False),
@@ -96,7 +103,7 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
     "setMyCommands": {"commands": (LIST, True), "scope": (OBJECT, False), "language_code": (TEXT, False)},
     "getMyCommands": {"scope": (OBJECT, False), "language_code": (TEXT, False)},
 }
-ACTIONS = {"typing", "find_location", "upload_photo", "choose_sticker"}
+ACTIONS = {"typing", "find_location", "upload_photo", "upload_document", "choose_sticker"}
 _TAGS = {"b", "i", "u", "s", "a", "code", "pre", "strong", "em", "blockquote", "tg-spoiler"}
 
 

@@ -98,6 +98,17 @@ class Person:
     def sends_location(self, lat: float, lng: float, *, live_period: int | None = None, accuracy: float = 20) -> int:
         return self.sends(location=_location(lat, lng, live_period, accuracy))
 
+    def sends_photo(self, image: bytes, *, album: str = "") -> int:
+        """A photo: Telegram makes smaller ones of it, and hands over the largest last."""
+        largest, small = self.api.keeps_file(image), self.api.keeps_file(b"a thumbnail")
+        sizes = [_size(small, 90, len(b"a thumbnail")), _size(largest, 1280, len(image))]
+        return self.sends(photo=sizes, **({"media_group_id": album} if album else {}))
+
+    def sends_file(self, content: bytes, name: str, mime_type: str, size: int | None = None) -> int:
+        file_id = self.api.keeps_file(content)
+        document = {"file_id": file_id, "file_unique_id": f"u{file_id}", "file_name": name, "mime_type": mime_type}
+        return self.sends(document=document | {"file_size": len(content) if size is None else size})
+
     def moves(self, live_message_id: int, lat: float, lng: float, *, live_period: int | None = 3600) -> None:
         """The live location reports itself; without `live_period` it was stopped."""
         message = self._message(live_message_id, {"location": _location(lat, lng, live_period, 20)})
@@ -138,6 +149,10 @@ class Person:
         return {"message_id": message_id, "date": int(time.time()), "chat": self.chat, "from": self.user, **content}
 
 
+def _size(file_id: str, side: int, length: int) -> dict[str, Any]:
+    return {"file_id": file_id, "file_unique_id": f"u{file_id}", "width": side, "height": side, "file_size": length}
+
+
 def _location(lat: float, lng: float, live_period: int | None, accuracy: float) -> dict[str, Any]:
     location: dict[str, Any] = {"latitude": lat, "longitude": lng, "horizontal_accuracy": accuracy}
     return location | ({"live_period": live_period} if live_period else {})
@@ -159,8 +174,9 @@ class BotApi:
         self.again: list[dict[str, Any]] = []  # delivered once more, although they are confirmed
         self.confirmed = 0
         self.commands: dict[str, list[dict[str, Any]]] = {}
-        self._ids = {"update": 1000, "message": 100, "callback": 1, "person": 5000}
+        self._ids = {"update": 1000, "message": 100, "callback": 1, "person": 5000, "file": 0}
         self._callbacks: dict[str, bool] = {}
+        self.files: dict[str, bytes] = {}  # that people sent, by file_id
         self._refuse: dict[str, list[Refused]] = {}
         self._hold: dict[str, threading.Event] = {}
 
@@ -175,6 +191,9 @@ class BotApi:
 
             def do_POST(self) -> None:
                 api._answer(self)
+
+            def do_GET(self) -> None:
+                api._hand_over(self)
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -281,6 +300,12 @@ class BotApi:
     def next_message_id(self) -> int:
         return self._next("message")
 
+    def keeps_file(self, content: bytes) -> str:
+        """A file that somebody sent; its file_id."""
+        file_id = f"file-{self._next('file')}"
+        self.files[file_id] = content
+        return file_id
+
     def _next(self, what: str) -> int:
         with self.changed:
             self._ids[what] += 1
@@ -327,6 +352,24 @@ class BotApi:
             http.wfile.write(payload)
         except OSError:
             pass  # the bot was killed meanwhile
+
+    def _hand_over(self, http: BaseHTTPRequestHandler) -> None:
+        """The content of a file, at the path that getFile named."""
+        head = f"/file/bot{TOKEN}/photos/"
+        content = self.files.get(http.path.removeprefix(head)) if http.path.startswith(head) else None
+        http.send_response(404 if content is None else 200)
+        http.send_header("Content-Length", str(len(content or b"")))
+        http.end_headers()
+        http.wfile.write(content or b"")
+
+    def _getFile(self, params: dict[str, Any]) -> dict[str, Any]:
+        content = self.files.get(params["file_id"])
+        if content is None:
+            raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        if len(content) > 20 * 1024 * 1024:
+            raise Refused(400, "Bad Request: file is too big")
+        known = {"file_id": params["file_id"], "file_unique_id": f"u{params['file_id']}", "file_size": len(content)}
+        return known | {"file_path": f"photos/{params['file_id']}"}
 
     def _getMe(self, params: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -382,6 +425,19 @@ class BotApi:
         if (text, markup) == (shown.text, shown.markup):
             raise Refused(400, "Bad Request: message is not modified: specified new message content is the same")
         shown.text, shown.markup, shown.edits = text, markup, shown.edits + 1
+        return self.message_json(shown)
+
+    def _editMessageReplyMarkup(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._reach(params["chat_id"])
+        shown = self.shown.get(params["message_id"])
+        if shown is None or shown.chat_id != params["chat_id"]:
+            raise Refused(400, "Bad Request: message to edit not found")
+        markup = params.get("reply_markup")
+        if markup is not None:
+            check_markup(markup, private=shown.chat_id > 0, edit=True)
+        if markup == shown.markup:
+            raise Refused(400, "Bad Request: message is not modified: specified new message content is the same")
+        shown.markup, shown.edits = markup, shown.edits + 1
         return self.message_json(shown)
 
     def _answerCallbackQuery(self, params: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ LATER = NOW + timedelta(hours=1)
 
 
 def drive(search: Search | None = None) -> Drive:
-    return Drive(7, search or Search(HERE, Sort.PRICE, page=2), LATER)
+    return Drive("u1", 7, search or Search(HERE, Sort.PRICE, page=2), LATER)
 
 
 def test_a_list_follows_after_300_m() -> None:

@@ -1,0 +1,86 @@
+"""A driver before a gun, for the tests of charging in Telegram: photos, taps, the task that follows, and time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+
+from bots.telegram.following import Following
+from core.guncode import write_hlht
+from core.session import ChargingSession
+from tests.bots.driving import Driving
+from tests.bots.telegram.server import TOKEN, Shown
+from tests.bots.telegram.stickers import photo_of
+from tests.bots.telegram.test_person import Talk
+
+
+@dataclass
+class Driver:
+    """A talk, and the world it is about."""
+
+    talk: Talk
+    driving: Driving
+    seen: list[str] = field(default_factory=list)  # what the chat said, as it was first read
+
+    @property
+    def last(self) -> Shown:
+        return self.talk.last
+
+    @property
+    def user_id(self) -> str:
+        return self.talk.user.id
+
+    def code(self, gun: int = 0) -> str:
+        return write_hlht(self.driving.guns[gun])
+
+    def arrives(self) -> None:
+        """Told where they are, as by a live location, without a list being made of it."""
+        here = self.talk.world.here
+        self.talk.world.services.whereabouts.here(self.user_id, here)
+
+    def sends_photo(self, *texts: str) -> Shown:
+        self.talk.who.sends_photo(photo_of(*texts))
+        return self.talk._worked()
+
+    def says(self, text: str) -> Shown:
+        return self.talk.says(text)
+
+    def taps(self, beginning: str, shown: Shown | None = None) -> Shown:
+        """The button whose label begins so."""
+        shown = shown or self.last
+        labels = [label for label in shown.buttons if label.removeprefix("✓ ").startswith(beginning)]
+        assert labels, f"no button {beginning!r} among {list(shown.buttons)}"
+        self.talk.who.presses_data(shown, shown.buttons[labels[0]])
+        self.talk._worked()
+        return shown
+
+    def later(self, **delta: float) -> None:
+        """Time passes, suppliers are asked, and the chat is brought up to date."""
+        self.driving.runs_jobs()
+        self.talk.world.clock.advance(**delta)
+        self.driving.runs_jobs()
+        self.looks()
+
+    def looks(self) -> None:
+        async def run() -> None:
+            server = TelegramAPIServer.from_base(self.talk.telegram.url)
+            async with Bot(TOKEN, AiohttpSession(api=server)) as bot:
+                following = Following(bot, self.talk.world.services)
+                await following.look()
+                following._run.close()
+
+        asyncio.run(run())
+
+    def charge(self) -> ChargingSession:
+        """The newest one."""
+        return self.talk.world.services.charging.history(self.user_id)[0]
+
+    def billed(self, **record: object) -> ChargingSession:
+        """It has been stopped; the bill comes and is shown."""
+        session = self.driving.ends(self.charge(), **record)
+        self.looks()
+        return session
