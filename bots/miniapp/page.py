@@ -29,6 +29,9 @@ def blueprint(services: Services, tiles: Tiles | None, label_url: LabelUrl = no_
 
     @page.get("/")
     def show() -> Response:
+        if gun := request.args.get("gun"):  # our own link on a gun, opened by the phone's scanner
+            to = "/charge?" + urlencode({"gun": gun, "lang": spoken().language})
+            return Response(status=302, headers={"Location": to, "Cache-Control": "no-store"})
         return _show(services, tiles, label_url)
 
     @page.get("/assets/<name>")

@@ -1,7 +1,8 @@
 // The scanner: the camera where the browser gives one, a photo, or the number typed.
 
-var CAMERA_MS = 60000, FRAME_EVERY_MS = 1000;
-var camera = { stream: null, track: null, ends: null, next: null, turn: 0, lit: false };
+// Most codes are found in the first seconds. Afterwards less often: a minute stays below what one person may send.
+var CAMERA_MS = 60000, FRAME_EVERY_MS = 1000, QUICK_FRAMES = 8, SLOW_FRAME_MS = 5000;
+var camera = { stream: null, track: null, ends: null, next: null, turn: 0, frames: 0, lit: false };
 var kept = { photo: null }; // the picture of the last scan, for a report: only here, until the next one
 
 // WeChat's browser opens the camera for its own scanner alone.
@@ -45,6 +46,7 @@ function openCamera() {
     by("video").play().catch(function () { /* it plays by itself */ });
     by("torch").hidden = !hasTorch();
     camera.ends = setTimeout(function () { closeCamera(); say(t("camera_tired")); }, CAMERA_MS);
+    camera.frames = 0;
     note(t("place_asked"));
     findPlace().then(function () { if (mine === camera.turn) { note(t("looking")); sendFrame(mine); } });
   }, function (problem) {
@@ -83,14 +85,15 @@ function switchTorch() {
 
 // One picture at a time: the next is taken when the answer to the last one is there.
 function sendFrame(mine) {
-  var began = Date.now();
+  var began = Date.now(), every = camera.frames < QUICK_FRAMES ? FRAME_EVERY_MS : SLOW_FRAME_MS;
   function again(sentence) {
     if (mine !== camera.turn) return;
     note(sentence);
-    camera.next = setTimeout(function () { sendFrame(mine); }, Math.max(200, FRAME_EVERY_MS - (Date.now() - began)));
+    camera.next = setTimeout(function () { sendFrame(mine); }, Math.max(200, every - (Date.now() - began)));
   }
   if (!by("video").videoWidth) { again(t("looking")); return; }
   var picture;
+  camera.frames++;
   frameOf(by("video")).then(function (blob) {
     picture = blob;
     return resolvePicture(blob);
@@ -101,7 +104,7 @@ function sendFrame(mine) {
     showCodes(found);
   }, function (problem) {
     if (mine !== camera.turn) return;
-    if (problem.code === "code_empty") again(t("looking"));
+    if (problem.code === "code_empty" || problem.code === "too_many_requests") again(t("looking"));
     else if (problem.status === 0 || problem.status === 503) again(problem.message);
     else { closeCamera(); trouble(problem); }
   });
