@@ -19,7 +19,9 @@ KEPT_FOR: timedelta = SCAN_GOOD_FOR
 
 
 class About(StrEnum):
+    WHICH_SCAN = "which_scan"  # a number: several guns' codes were in one picture
     WHICH_GUN = "which_gun"  # a number
+    GUN_NUMBER = "gun_number"  # what stands on the gun: typed alone it is no place
     AT_STATION = "at_station"  # yes or no
     OFFER = "offer"  # the word for a start, or another energy
     TOP_UP = "top_up"  # an offer for which money is missing
@@ -27,7 +29,7 @@ class About(StrEnum):
     WHY = "why"  # a number or a word: what was not as promised
 
 
-NUMBERED = frozenset({About.WHICH_GUN, About.WHY})
+NUMBERED = frozenset({About.WHICH_SCAN, About.WHICH_GUN, About.WHY, About.GUN_NUMBER})
 YES_OR_NO = frozenset({About.AT_STATION, About.STOP})
 
 
@@ -37,6 +39,7 @@ class Question:
 
     about: About
     scan_id: str = ""
+    scan_ids: tuple[str, ...] = ()  # of WHICH_SCAN, in the order of their numbers
     session_id: str = ""
     quote: FrozenQuote | None = None
 

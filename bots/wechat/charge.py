@@ -16,6 +16,7 @@ from bots.wechat.wallet import page_link
 from bots.wechat.words import Wish, Words
 from bots.wording import Wording, phrases
 from core.errors import UserError
+from core.payments import TopupState
 from core.ports import HistoryFilter
 from core.scan import Scan
 from core.services import Services
@@ -23,6 +24,8 @@ from core.services.guns import ChargeOffer
 from core.session import BUSY, ChargingSession, FrozenQuote
 
 ALTERNATIVES = 3
+ORDERS_LOOKED_AT = 3
+_UNPAID = frozenset(TopupState) - {TopupState.PAID, TopupState.CLOSED, TopupState.PARKED}
 # A price that is gone: the driver sees the new one and says yes again.
 _ASK_AGAIN = frozenset({"quote_expired", "no_such_quote", "other_request_same_key", "not_enough_money"})
 # This gun will not do: another one might.
@@ -76,6 +79,14 @@ class ChargeTalk:
             return ""
         scan = self.services.guns.scan(visitor.user.id, question.scan_id).scan
         return self.offer(visitor, scan, Decimal(kwh))
+
+    def paid(self, visitor: Visitor) -> str:
+        """The driver says to have paid: orders of theirs that nobody told us of are looked at. Then the offer."""
+        wallet, user_id = self.services.wallet, visitor.user.id
+        for order in wallet.topups(user_id, ORDERS_LOOKED_AT):
+            if order.state in _UNPAID:
+                wallet.check_topup(user_id, order.id)
+        return self.renewed(visitor)
 
     def renewed(self, visitor: Visitor) -> str:
         """The open offer at the price and with the money of now; "" where none is open."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bots.wechat import safety
 from bots.wechat.account import AccountTalk, Visitor
+from bots.wechat.after import AfterTalk
 from bots.wechat.asked import YES_OR_NO, Asked
 from bots.wechat.charge import ChargeTalk
 from bots.wechat.find import FindTalk, pinned
@@ -60,7 +61,8 @@ class Conversation:
         self.charge = ChargeTalk(services, self.asked)
         self.scan = ScanTalk(services, self.asked, photos, self.charge.offer)
         account, find, person, wallet = self.account, self.find, self.person, self.wallet
-        scan, charge = self.scan, self.charge
+        self.after = AfterTalk(services, self.asked)
+        scan, charge, after = self.scan, self.charge, self.after
         self._answers: dict[Wish, Answer] = {
             Wish.HELP: lambda visitor, _: account.help(visitor),
             Wish.NEARBY: lambda visitor, _: find.nearby(visitor),
@@ -96,10 +98,13 @@ class Conversation:
             Wish.START: lambda visitor, _: charge.start(visitor) or account.start(visitor),
             Wish.SCAN: scan.typed,
             Wish.CHARGE: lambda visitor, _: charge.start(visitor) or self._resumed(visitor) or find.nearby(visitor),
-            Wish.CONTINUE: lambda visitor, _: charge.renewed(visitor) or self._resumed(visitor) or scan.how(visitor),
+            Wish.CONTINUE: lambda visitor, _: charge.paid(visitor) or self._resumed(visitor) or scan.how(visitor),
             Wish.STATUS: lambda visitor, _: charge.status(visitor),
             Wish.STOP_CHARGE: lambda visitor, _: charge.stop(visitor),
             Wish.REPORT: scan.report,
+            Wish.PRAISE: lambda visitor, _: after.praised(visitor),
+            Wish.BLAME: after.blamed,
+            Wish.HISTORY: after.past,
             Wish.PLACE: find.place,
         }
 
@@ -159,9 +164,13 @@ class Conversation:
     def _typed(self, visitor: Visitor, text: str) -> str:
         """A line is the answer to what was asked last, or a command, or a gun's number, or a place."""
         words = understand(text)
-        if words.wish is Wish.PLACE and self.scan.is_code(text):
+        answer = (
+            self.scan.answered(visitor, text, words)
+            or self.charge.answered(visitor, words)
+            or self.after.answered(visitor, text)
+        )
+        if not answer and words.wish is Wish.PLACE and self.scan.is_code(visitor, text):
             words = Words(Wish.SCAN, text.strip())
-        answer = self.scan.answered(visitor, text, words) or self.charge.answered(visitor, words)
         return cut_lines(answer) if answer else self._worded(visitor, words)
 
     def _joined(self, visitor: Visitor, push: Push) -> Visitor:

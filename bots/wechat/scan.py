@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from bots import charge
+from bots import charge, money
 from bots.wechat.account import Visitor
 from bots.wechat.asked import About, Asked, Question
 from bots.wechat.photos import Photos, Picture
@@ -20,9 +20,10 @@ from core.services import Services
 from core.services.guns import Identified
 from core.shield import FoundGun
 
-CODES_TRIED = 3  # of one picture: the same gun's codes for several apps stand side by side
+CODES_TRIED = 4  # of one picture: the same gun's codes for several apps stand side by side
 NUMBER_LEAST = 8  # a shorter number that somebody types may as well be a postal code or a street number
 _LAST_FOUR = re.compile(r"[0-9A-Za-z]{4}")
+_LABEL = re.compile(r"0[0-9]{1,2}")  # written so, a short number is a gun's and not a row of a list
 _CHOICE = re.compile(r"[0-9]{1,2}")
 
 
@@ -42,6 +43,7 @@ class ScanTalk:
 
     def how(self, visitor: Visitor) -> str:
         say = visitor.say
+        self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
         if self.photos is None:
             return say("Tap “扫码充电” below, or type the number on the gun: “scan 12345678”.")
         return say("Tap “扫码充电” below, send a photo of the gun's code, or type its number: “scan 12345678”.")
@@ -53,14 +55,17 @@ class ScanTalk:
         self.services.limiter.hit("photo", visitor.user.id)
         codes = self.photos.codes(picture)
         if not codes:
+            self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
             return "\n".join((phrases.error(visitor.say, UserError("code_empty")), self._by_hand(visitor)))
-        told = None
-        for text in self._likely_first(codes)[:CODES_TRIED]:
-            told = self.guns.identify(visitor.user.id, text, ScanSource.PHOTO, photo_ref=picture.media_id)
-            if told.scan.state is not ScanState.REFUSED:
-                break
-        assert told is not None
-        return self.told(visitor, told)
+        user_id, ref = visitor.user.id, picture.media_id
+        found = [
+            self.guns.identify(user_id, text, ScanSource.PHOTO, photo_ref=ref)
+            for text in self._likely_first(codes)[:CODES_TRIED]
+        ]
+        # A payment code beside the gun's own is nobody's business; the same gun's codes for several apps are one.
+        leading = [one for one in found if one.scan.state is not ScanState.REFUSED]
+        each = list({(one.scan.ref, one.scan.station_id, one.scan.choices): one for one in leading}.values())
+        return self._which_scan(visitor, each) if len(each) > 1 else self.told(visitor, (each or found)[0])
 
     def scanned(self, visitor: Visitor, text: str) -> str:
         """What the menu's scanner read. Raises UserError."""
@@ -72,12 +77,14 @@ class ScanTalk:
             return self.how(visitor)
         return self.told(visitor, self.guns.identify(visitor.user.id, text, ScanSource.TYPED))
 
-    def is_code(self, text: str) -> bool:
+    def is_code(self, visitor: Visitor, text: str) -> bool:
         """Whether a line that is no command names a gun rather than a place."""
         code = self._read(text)
         if not code.known:
             return "://" in text
-        return not code.guess or (len(code.text) >= NUMBER_LEAST and sum(map(str.isdigit, code.text)) >= 4)
+        expected = self.asked.of(visitor.openid, About.GUN_NUMBER) is not None
+        long_number = len(code.text) >= NUMBER_LEAST and sum(map(str.isdigit, code.text)) >= 4
+        return not code.guess or expected or long_number
 
     def moved(self, visitor: Visitor) -> str:
         """The driver has just said where they are: that may answer what was asked of a scan; "" when nothing was."""
@@ -95,6 +102,10 @@ class ScanTalk:
         line = unicodedata.normalize("NFKC", typed).strip()
         if (question := self.asked.of(openid, About.WHICH_GUN)) and _CHOICE.fullmatch(line):
             return self._choose(visitor, question.scan_id, int(line) - 1)
+        if (question := self.asked.of(openid, About.WHICH_SCAN)) and _CHOICE.fullmatch(line):
+            if not 1 <= int(line) <= len(question.scan_ids):
+                return self._none_of(visitor, 1, len(question.scan_ids))
+            return self.told(visitor, self.guns.scan(user_id, question.scan_ids[int(line) - 1]))
         if question := self.asked.of(openid, About.AT_STATION):
             if words.wish is Wish.YES:
                 return self.told(visitor, self.guns.at_station(user_id, question.scan_id))
@@ -103,6 +114,8 @@ class ScanTalk:
                 return "\n".join(
                     (visitor.say("Then it is not your gun's code."), self._by_hand(visitor, report=True))
                 )
+        if self.asked.of(openid, About.GUN_NUMBER) and _LABEL.fullmatch(line):
+            return self.typed(visitor, line)
         four = re.sub(r"[\s*_-]", "", line)
         if words.wish is not Wish.PLACE or not _LAST_FOUR.fullmatch(four):
             return ""
@@ -115,7 +128,7 @@ class ScanTalk:
         if scan is None:
             return say("Scan the code first; then reply “report”.")
         photo = None
-        if scan.photo_ref and self.photos is not None:
+        if scan.photo_ref and scan.reported_at is None and self.photos is not None:
             photo = self.photos.fetch(Picture("", scan.photo_ref))
         self.guns.report(visitor.user.id, scan.id, words, photo)
         return say("Thank you, one of us looks at this code. Pay nothing through it; charge at another gun for now.")
@@ -145,26 +158,42 @@ class ScanTalk:
             case ScanState.WHICH_GUN:
                 self.asked.put(visitor.openid, Question(About.WHICH_GUN, scan_id=scan.id))
                 rows = [plain(f"{number + 1}. {self._choice(visitor, told, one)}") for number, one in told.choices]
-                return "\n".join((sentence, *rows, say("Reply with the number of your gun.")))
+                return "\n".join((sentence, *rows, self._pick(visitor)))
             case ScanState.ASK_STATION:
                 self.asked.put(visitor.openid, Question(About.AT_STATION, scan_id=scan.id))
                 return "\n".join((sentence, *self._place(visitor, told), say("Reply “yes” or “no”.")))
             case ScanState.ASK_LAST_FOUR:
                 self.asked.other_yes(visitor.openid)
                 return "\n".join((sentence, say("For example: 0123. It stands beside the code.")))
-        self.asked.forget(visitor.openid)
+        self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
         return "\n".join((sentence, self._by_hand(visitor, report=scan.source is not ScanSource.TYPED)))
 
     def _choose(self, visitor: Visitor, scan_id: str, number: int) -> str:
         told = self.guns.scan(visitor.user.id, scan_id)
         if told.choices and number not in {one for one, _ in told.choices}:
-            numbers = [one + 1 for one, _ in told.choices]
-            return visitor.say(
-                "That is none of the guns. Reply {first}–{last}; “list” shows the stations again.",
-                first=numbers[0],
-                last=numbers[-1],
-            )
+            return self._none_of(visitor, told.choices[0][0] + 1, told.choices[-1][0] + 1)
         return self.told(visitor, self.guns.choose(visitor.user.id, scan_id, number))
+
+    def _which_scan(self, visitor: Visitor, found: list[Identified]) -> str:
+        """Codes of several guns were in one picture."""
+        say = visitor.say
+        self.asked.put(visitor.openid, Question(About.WHICH_SCAN, scan_ids=tuple(one.scan.id for one in found)))
+        guns = [one.gun or one.choices[0][1] for one in found if one.gun or one.choices]
+        rows = [
+            plain(f"{number}. {money.clean(gun.station.name, NAME_MAX)} · {charge.gun_words(say, gun)}")
+            for number, gun in enumerate(guns, start=1)
+        ]
+        return "\n".join((say("The codes of several guns are in this picture:"), *rows, self._pick(visitor)))
+
+    @staticmethod
+    def _none_of(visitor: Visitor, first: int, last: int) -> str:
+        return visitor.say(
+            "That is none of the guns. Reply {first}–{last}; “list” shows the stations again.", first=first, last=last
+        )
+
+    @staticmethod
+    def _pick(visitor: Visitor) -> str:
+        return visitor.say("Reply with the number of your gun.")
 
     def _choice(self, visitor: Visitor, told: Identified, gun: FoundGun) -> str:
         """A row to choose; where the guns stand at several stations it says which."""

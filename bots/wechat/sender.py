@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bots.unsent import NeverSent
 from bots.wechat.client import ChatClosed, WechatApi, WechatRefused
+from bots.wechat.hints import hint
 from bots.wechat.render import cut_lines, plain
 from bots.wording.messages import TITLE_MAX, Said
 from core.errors import ChatUnreachable, ConfigurationError, SupplierUnavailable
@@ -49,7 +51,8 @@ class WechatSender:
         self._api, self._clock = api, clock
 
     def send(self, row: OutboxRow, said: Said) -> Result:
-        lines = (plain(line) for line in (said.title, *said.text.split("\n")))
+        code = str(json.loads(row.body).get("code", ""))
+        lines = filter(None, map(plain, (said.title, *said.text.split("\n"), hint(code, said.language))))
         text = cut_lines("\n".join(lines))
         return _result(lambda: self._api.send_text(row.address, text), self._clock.now())
 

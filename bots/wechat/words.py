@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.scan import Promised
 from core.services.linking import code_in
 from core.wishes import Mode, Sort
 
@@ -48,6 +49,9 @@ class Wish(StrEnum):
     STATUS = "status"
     STOP_CHARGE = "stop_charge"
     REPORT = "report"
+    PRAISE = "praise"
+    BLAME = "blame"
+    HISTORY = "history"
     PLACE = "place"
 
 
@@ -72,6 +76,9 @@ _WORDS = _table(
     (Wish.STATUS, "", "状态|充电状态|进度|status|/status"),
     (Wish.STOP_CHARGE, "", "停止充电|结束充电|结束|stop charge|stop charging|end charge"),
     (Wish.REPORT, "", "举报|投诉|report|/report"),
+    (Wish.PRAISE, "", "好评|满意|good|as promised"),
+    (Wish.BLAME, "", "差评|不满意|bad|not as promised"),
+    (Wish.HISTORY, "", "记录|历史|历史记录|history|/history"),
     (Wish.LIST, "", "列表|最近列表|list"),
     (Wish.MORE, "", "下一页|下页|更多|more|next|next page"),
     (Wish.SORT, Sort.RECOMMENDED, "推荐|recommended|best"),
@@ -105,6 +112,17 @@ _WORDS = _table(
     (Wish.RECEIPTS, "", "充电单|充电记录|receipts|receipt|charges|/receipts"),
     (Wish.DELETE, "", "注销|注销账号|删除账号|delete account|/delete"),
 )
+# What may not have been as promised.
+REASONS = {
+    word: reason
+    for reason, words in {
+        Promised.BROKEN: "1|枪坏|枪坏了|坏|坏了|broken|gun broken",
+        Promised.BLOCKED: "2|被占|车位被占|占位|油车占位|blocked|bay blocked",
+        Promised.PRICE: "3|价格|价格不符|贵了|price",
+        Promised.OTHER: "4|其他|其它|other|something else",
+    }.items()
+    for word in words.split("|")
+}
 # The keys of our menu's buttons (menu.py). Buttons of a menu from last month land on help.
 CLICKS = {
     "find": Words(Wish.NEARBY),
@@ -120,6 +138,8 @@ CLICKS = {
     "help": Words(Wish.HELP),
 }
 _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")
+_MONTH = r"本月|这个月|当月|上个?月|this month|last month|(?:[0-9]{4}\s*[-/.年]\s*)?[0-9]{1,2}\s*月?"
+_MONTH_NAME = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _SUM = r"[-+]?[¥$€£]?\s*[0-9][0-9.,]*\s*(?:元|块|[a-z]{3})?"
 # A word, and what is said of it: "quiet 22-8", "免打扰22-8", "car ccs2 60", "绑定 kw-…".
 _WITH_VALUE = (
@@ -130,6 +150,8 @@ _WITH_VALUE = (
     (Wish.REFUND, re.compile(rf"(?:退款|提现|/?refund)\s*[:：]?\s*(all|全部|全额|所有|{_SUM})")),
     (Wish.RECEIPTS, re.compile(r"(?:充电单|充电记录|receipts?)\s*[:：]?\s*([0-9]{1,2})")),
     (Wish.REPORT, re.compile(r"(?:举报|投诉|/?report)\s*[:：]?\s*(.+)")),
+    (Wish.BLAME, re.compile(rf"(?:差评|bad)\s*[:：,]?\s*({'|'.join(REASONS)})")),
+    (Wish.HISTORY, re.compile(rf"(?:记录|历史|/?history)\s*[:：]?\s*({_MONTH}|{_MONTH_NAME})")),
     (Wish.LINK, re.compile(r"(?:绑定|/?link)\s*[:：]?\s*(kw-?\S+)")),
 )
 _NUMBER = re.compile(r"[0-9]{1,3}")

@@ -14,6 +14,7 @@ from bots.wechat.answers import Patience, SendsText
 from bots.wechat.config import WechatConfig
 from bots.wechat.webhook import blueprint
 from tests.bots.wechat.pretend import AES_KEY, APP_ID, SECRET, TOKEN, Api, Platform, served, serving_api
+from tests.bots.wechat.town import Town, built_town
 from tests.world import World, make_world
 
 Start = Callable[..., Platform]
@@ -59,3 +60,10 @@ def wechat(start: Start) -> Platform:
 def api() -> Iterator[Api]:
     with serving_api() as api:
         yield api
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One for all tests of a module: each takes a station and a driver of its own."""
+    with built_town(tmp_path_factory.mktemp("town")) as town:
+        yield town

@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from flask import Flask
 from werkzeug.serving import make_server
 
+from core.geo import Datum
 from core.ports import Clock
+from tests.world import HERE
 
 TOKEN = "kilowatch-token"
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -30,6 +32,7 @@ APP_ID = "wx0123456789abcdef"
 SECRET = "s3cret-of-the-account"
 ACCOUNT = "gh_0123456789ab"
 LIN = "oLin-_0123456789012345678901"
+GCJ = HERE.to(Datum.GCJ02)
 WEI = "oWei-_0123456789012345678901"
 
 
@@ -121,9 +124,9 @@ class Platform:
     def click(self, openid: str, key: str) -> str:
         return self.event(openid, "CLICK", tag("EventKey", key))
 
-    def photo(self, openid: str, media_id: str, url: str = "") -> str:
+    def photo(self, openid: str, media_id: str, url: str | None = None) -> str:
         """A picture, at an address like WeChat's own."""
-        url = url or f"http://mmbiz.qpic.cn/mmbiz_jpg/{media_id}/0"
+        url = f"http://mmbiz.qpic.cn/mmbiz_jpg/{media_id}/0" if url is None else url
         return self.message(openid, "image", tag("PicUrl", url), tag("MediaId", media_id))
 
     def scan_code(self, openid: str, text: str, kind: str = "qrcode") -> str:
@@ -181,6 +184,25 @@ class Platform:
         assert fields["FromUserName"] == ACCOUNT
         assert len(fields["Content"].encode()) <= 2048
         reply.text, reply.to = fields["Content"], fields["ToUserName"]
+
+
+class Driver:
+    def __init__(self, wechat: Platform, openid: str = LIN) -> None:
+        self.wechat, self.openid = wechat, openid
+
+    def gets(self, xml: str) -> str:
+        reply = self.wechat.push(xml)
+        assert reply.status == 200, reply
+        return reply.text or ""
+
+    def says(self, text: str) -> str:
+        return self.gets(self.wechat.text(self.openid, text))
+
+    def clicks(self, key: str) -> str:
+        return self.gets(self.wechat.click(self.openid, key))
+
+    def sends_location(self, lat: float = GCJ.lat, lng: float = GCJ.lng) -> str:
+        return self.gets(self.wechat.location(self.openid, lat, lng, "福田区福中三路"))
 
 
 @contextmanager

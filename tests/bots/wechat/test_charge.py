@@ -2,160 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import itertools
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-
 import pytest
-import zxingcpp
-from flask import Flask
-from PIL import Image
 
-from adapters.qr import read_codes
-from bots.saying import Saying
-from bots.wechat.client import WechatApi
-from bots.wechat.photos import Photos
-from bots.wechat.sender import WechatSender
-from bots.wechat.webhook import blueprint
-from core.geo import Datum, Point
-from core.guncode import write_hlht
-from core.services.catalogue import CatalogueService
+from core.geo import Point
+from core.scan import Promised
 from core.session import SessionState
-from core.station import Station
-from core.user import Channel
-from storage.redis_stream import NoChangeStream
-from tests.bots.driving import Driving
-from tests.bots.wechat.conftest import config
-from tests.bots.wechat.pretend import Api, Platform, served, serving_api
-from tests.bots.wechat.test_chat import Driver
-from tests.world import HERE, World, make_world
-
-CUSTOM_SEND = "/cgi-bin/message/custom/send"
-
-
-def qr(text: str) -> bytes:
-    """A picture of the code as a label shows it."""
-    picture = Image.fromarray(zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode).to_image(scale=6))
-    file = io.BytesIO()
-    picture.convert("L").save(file, "PNG")
-    return file.getvalue()
-
-
-@dataclass
-class Town:
-    """A supplier's stations, WeChat on both sides, and drivers who each have a chat and a station of their own."""
-
-    world: World
-    driving: Driving
-    wechat: Platform
-    api: Api
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def station(self, point: Point = HERE, guns: int = 2, name: str = "") -> Station:
-        number = f"S{next(self._numbers):04d}"
-        station = self.driving.supplier.builds(number, point, guns=guns, name=name or f"莲花路 {number}")
-        self.pulls()
-        return station
-
-    def pulls(self) -> None:
-        catalogue = CatalogueService(self.world.services.database, NoChangeStream(), self.world.clock)
-        catalogue.load(self.driving.supplier, doubt_shrinking=False)
-        catalogue.pull_statuses(self.driving.supplier)
-        catalogue.pull_prices(self.driving.supplier)
-        self.world.services.index.refresh()
-
-    def driver(self, *, money: int = 0, language: str = "zh-CN") -> ChargingDriver:
-        driver = ChargingDriver(self.wechat, f"oDriver-{next(self._numbers):04d}", self)
-        user_id = self.driving.user_id(Channel.WECHAT, driver.openid, "zh-CN")
-        if language == "en":
-            driver.says("english")
-        if money:
-            self.driving.tops_up(user_id, money)
-            driver.reads()
-        return driver
-
-    def bills(self, user_id: str) -> None:
-        """The supplier's record of this driver's charge comes."""
-        session = self.world.services.charging.history(user_id)[0]
-        record = self.driving.supplier.record_of(self.driving.supplier.charges[session.start_seq])
-        with self.world.services.database.write() as unit:
-            unit.records.add_record("fake", record, self.world.clock.now())
-        self.world.services.charging.book_record("fake", record)
-
-
-class ChargingDriver(Driver):
-    """What is said to the driver, asked or unasked, is kept in order."""
-
-    def __init__(self, wechat: Platform, openid: str, town: Town) -> None:
-        super().__init__(wechat, openid)
-        self.town = town
-        self.pulled = 0
-        self.talk: list[tuple[str, str]] = []
-
-    @property
-    def user_id(self) -> str:
-        return self.town.driving.user_id(Channel.WECHAT, self.openid)
-
-    def says(self, text: str) -> str:
-        self.talk.append((">", text))
-        answer = super().says(text)
-        self.talk.append(("<", answer))
-        return answer
-
-    def does(self, what: str, xml: str) -> str:
-        self.talk.append((">", f"[{what}]"))
-        answer = self.gets(xml)
-        self.talk.append(("<", answer))
-        return answer
-
-    def photographs(self, text: str) -> str:
-        media_id = f"media-{next(self.town._numbers)}"
-        self.town.api.pictures[media_id] = qr(text)
-        return self.does("photo", self.wechat.photo(self.openid, media_id))
-
-    def scans(self, text: str) -> str:
-        return self.does("扫码充电", self.wechat.scan_code(self.openid, text))
-
-    def stands_at(self, point: Point = HERE) -> str:
-        gcj = point.to(Datum.GCJ02)
-        return self.does("location", self.wechat.location(self.openid, gcj.lat, gcj.lng))
-
-    def reads(self) -> str:
-        """What the worker has sent since the last look."""
-        self.town.driving.runs_jobs()
-        calls = [call.doc for call in self.town.api.calls if call.path == CUSTOM_SEND]
-        mine = [doc["text"]["content"] for doc in calls if doc["touser"] == self.openid]
-        new, self.pulled = mine[self.pulled :], len(mine)
-        self.talk += [("<<", text) for text in new]
-        return "\n---\n".join(new)
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    world = make_world(tmp_path_factory.mktemp("town"))
-    driving = Driving(world)
-    services = world.services
-    with ExitStack() as stack:
-        stop = threading.Event()
-        stack.callback(stop.set)
-        api = stack.enter_context(serving_api())
-        account = config(api.url)
-        client = WechatApi(account, world.clock)
-        services.outbox.handlers["say"] = Saying(  # type: ignore[index]  # the world's own dict
-            services.database, world.clock, {"wechat": WechatSender(client, world.clock)}
-        )
-        photos = Photos(read_codes, client, api.url)
-        app = Flask("wechat-charge-test")
-        app.register_blueprint(blueprint(services, account, sender=client, photos=photos, stop=stop))
-        yield Town(world, driving, Platform(stack.enter_context(served(app)), world.clock), api)
-
-
-def label(station: Station, gun: int = 0) -> str:
-    return write_hlht(station.connectors[gun].ref)
-
+from core.station import ConnectorStatus, Station
+from core.user import Channel, Identity
+from tests.bots.driving import yuan
+from tests.bots.wechat.test_chat import HOSTILE, links
+from tests.bots.wechat.town import ChargingDriver, Town, label
 
 FULL_PATH = {
     "zh-CN": {
@@ -201,6 +57,232 @@ def test_from_a_photo_to_the_bill(town: Town, language: str) -> None:
     assert words["bill"] in lin.reads()
     assert words["sheet"] in lin.says(words["receipt"])
     print(*(f"{who} {text}\n" for who, text in lin.talk), sep="\n")
-    (session,) = town.world.services.charging.history(lin.user_id)
+    (session,) = lin.sessions
     assert session.state is SessionState.SETTLED
     assert town.driving.supplier.starts.count(session.start_seq) == 1
+
+
+# --- before the yes -----------------------------------------------------------------------------------------------
+
+
+def offered(town: Town, *, money: int = 100, language: str = "zh-CN") -> tuple[ChargingDriver, Station, str]:
+    """A driver before a gun of their own, with the offer that they were shown."""
+    station, lin = town.station(), town.driver(money=money, language=language)
+    lin.stands_at()
+    return lin, station, lin.scans(label(station))
+
+
+def test_an_expired_price_is_shown_anew_and_asked_again(town: Town) -> None:
+    lin, station, _ = offered(town)
+    town.costs(station, "1.80")
+    town.world.clock.advance(minutes=6)
+    town.pulls()
+    again = lin.says("充电")
+    assert again.startswith("⚠ 价格有变：¥1.50/度 → ¥1.80/度, ¥45.00 → ¥54.00, 冻结 ¥57.00 → ¥68.00")
+    assert lin.sessions == []
+    lin.says("充电")
+    assert [str(one.quote.expected.decimal) for one in lin.sessions] == ["54.00"]
+
+
+def test_an_expired_price_that_is_the_same_says_so(town: Town) -> None:
+    lin, *_ = offered(town)
+    town.world.clock.advance(minutes=6)
+    town.pulls()
+    assert lin.says("充电").startswith("已重新核对价格：没有变化。")
+    assert lin.sessions == []
+    assert "⏳ 正在启动…" in lin.says("开始"), "the word that turns messages on means the offer while one is open"
+
+
+def test_without_money_the_way_to_it_is_shown_and_then_the_same_offer(town: Town) -> None:
+    lin, _, offer = offered(town, money=0)
+    assert "余额 ¥0.00，至少再充值 ¥57.00 才能启动。" in offer
+    assert links(offer) == ["https://kilowatch.example/wallet?topup=5700&currency=CNY&lang=zh-CN"]
+    assert "👉 付好后回复“继续”。" in offer
+    assert "至少再充值" in lin.says("充电")
+    assert lin.sessions == []
+    order, _ = town.world.services.wallet.topup(lin.user_id, yuan(57), "sandbox", "topup-key-continue")
+    town.world.payments.pays(order.id)
+    assert "👉 插好枪，回复“充电”开始" in lin.says("继续"), "it was looked at, though nobody has told us"
+    assert "⏳ 正在启动…" in lin.says("充电")
+
+
+def test_another_energy_changes_this_offer_and_not_the_usual_charge(town: Town) -> None:
+    lin, *_ = offered(town)
+    assert "💴 充 20 kWh 约 ¥30.00" in lin.says("20度")
+    assert "💴 充 40 kWh 约 ¥60.00" in lin.says("40")
+    assert "200" in lin.says("400度")
+    lin.says("充电")
+    assert [one.quote.energy_kwh for one in lin.sessions] == [40]
+    user = town.world.services.accounts.greet(Identity(Channel.WECHAT, lin.openid), "zh-CN").user
+    assert user.energy_kwh == 30
+
+
+def test_a_yes_alone_starts_nothing(town: Town) -> None:
+    lin, *_ = offered(town)
+    for word in ("是", "好", "1", "继续"):
+        lin.says(word)
+    assert lin.sessions == []
+
+
+def test_a_process_that_has_forgotten_shows_the_offer_again(town: Town) -> None:
+    lin, station, _ = offered(town)
+    lin.wechat = town.process()
+    again = lin.says("充电")
+    assert station.name in again
+    assert lin.sessions == []
+    lin.says("充电")
+    assert len(lin.sessions) == 1
+    lin.wechat = town.process()
+    assert "⏳ 正在启动…" in lin.says("充电"), "what runs is shown, whoever forgot it"
+    assert len(lin.sessions) == 1
+
+
+def test_without_an_offer_the_word_finds_stations(town: Town) -> None:
+    lin = town.driver()
+    assert "请先发送位置" in lin.says("充电")
+    assert "Kilowatch" in lin.says("开始")
+
+
+def test_the_gun_that_was_taken_meanwhile(town: Town) -> None:
+    lin, station, _ = offered(town)
+    wei = town.driver(money=100)
+    wei.stands_at()
+    wei.scans(label(station))
+    assert "⏳ 正在启动…" in wei.says("充电")
+    refused = lin.says("充电")
+    assert refused.startswith("这把枪正在使用")
+    assert lin.sessions == []
+    assert "你已有正在进行的充电" in wei.scans(label(station, 1))
+
+
+# --- while it goes, and after -------------------------------------------------------------------------------------
+
+
+def charging(town: Town, language: str = "zh-CN") -> ChargingDriver:
+    lin, *_ = offered(town, language=language)
+    lin.says("充电")
+    lin.reads()
+    town.world.clock.advance(minutes=5)
+    lin.reads()
+    return lin
+
+
+def test_stop_may_mean_the_charge_or_the_messages(town: Town) -> None:
+    lin = charging(town)
+    assert "要结束充电，回复“停止充电”" in lin.says("停止")
+    assert "不再主动发消息" in lin.says("停止消息")
+    assert "要结束这次充电吗？" in lin.says("停止充电")
+    assert "继续充" in lin.says("否")
+    assert lin.sessions[0].state is SessionState.CHARGING
+    lin.says("结束充电")
+    lin.says("隐私")
+    lin.says("是")
+    assert lin.sessions[0].state is SessionState.CHARGING, "the last question was another one"
+    lin.says("停止充电")
+    assert "⏳ 正在停止…" in lin.says("好")
+
+
+def test_before_it_was_sent_it_is_taken_back(town: Town) -> None:
+    lin, *_ = offered(town)
+    lin.says("充电")
+    lin.says("停止充电")
+    assert "没有扣费" in lin.says("是")
+    assert "您没有正在进行的充电。" in lin.says("停止充电")
+    assert "没有扣费" in lin.says("状态")
+
+
+def test_a_start_that_fails_says_why_and_what_next(town: Town) -> None:
+    lin, *_ = offered(town)
+    town.driving.supplier.refuses_starts = "not_plugged_in"
+    try:
+        lin.says("充电")
+        told = lin.reads()
+    finally:
+        town.driving.supplier.refuses_starts = ""
+    assert "枪没有插好" in told
+    assert "¥57.00 已回到你的余额" in told
+    assert told.endswith("想再试，请重新扫码。")
+
+
+def settled(town: Town) -> ChargingDriver:
+    lin = charging(town)
+    lin.says("停止充电")
+    lin.says("是")
+    lin.reads()
+    town.world.clock.advance(minutes=1)
+    lin.reads()
+    town.bills(lin.user_id)
+    assert "与承诺一致吗？回复“好评”或“差评”" in lin.reads()
+    return lin
+
+
+@pytest.mark.parametrize(
+    ("words", "promised", "said"),
+    [
+        (("好评",), Promised.YES, "下一位车主"),
+        (("差评",), Promised.OTHER, "1 枪坏了 · 2 车位被占"),
+        (("差评", "2"), Promised.BLOCKED, "排得靠后"),
+        (("差评 坏了",), Promised.BROKEN, "排得靠后"),
+        (("bad", "price"), Promised.PRICE, "核对"),
+    ],
+)
+def test_was_it_as_promised(
+    town: Town, lin_who_paid: ChargingDriver, words: tuple[str, ...], promised: Promised, said: str
+) -> None:
+    answers = [lin_who_paid.says(one) for one in words]
+    assert said in answers[-1]
+    with town.world.services.database.read() as unit:
+        opinion = unit.opinions.get(lin_who_paid.sessions[0].id)
+    assert opinion is not None
+    assert opinion.promised is promised
+
+
+@pytest.fixture(scope="module")
+def lin_who_paid(town: Town) -> ChargingDriver:
+    return settled(town)
+
+
+def test_an_opinion_needs_a_charge(town: Town) -> None:
+    wei = town.driver()
+    assert "还没有可以评价的充电" in wei.says("好评")
+    assert "还没有可以评价的充电" in wei.says("差评 2")
+
+
+@pytest.mark.parametrize(
+    ("words", "head"),
+    [
+        ("记录", "最近的充电记录"),
+        ("记录 本月", "2026-11 的充电记录"),
+        ("history 2026-11", "2026-11 的充电记录"),
+        ("记录 上月", "2026-10 没有充电记录。"),
+        ("记录 12月", "2025-12 没有充电记录。"),
+        ("history march", "2026-03 没有充电记录。"),
+        ("记录 2026-13", "“2026-13”"),
+    ],
+)
+def test_the_past_by_month(lin_who_paid: ChargingDriver, words: str, head: str) -> None:
+    answer = lin_who_paid.says(words)
+    assert head in answer.split("\n")[0]
+    charge = "莲花路" in answer
+    assert charge == ("没有" not in head and "13" not in head)
+    if "13" not in head:
+        assert links(answer) == ["https://kilowatch.example/charges?lang=zh-CN"]
+
+
+def test_a_hostile_supplier_changes_no_card(town: Town) -> None:
+    place = Point(22.8500, 114.3500)
+    station, lin = town.station(place, name=HOSTILE), town.driver(money=100)
+    town.station(place, name=HOSTILE)
+    lin.stands_at(place)
+    talk = [lin.scans(label(station)), lin.says("充电"), lin.reads(), lin.says("停止充电"), lin.says("否")]
+    town.sets(station, ConnectorStatus.CHARGING)
+    wei = town.driver()
+    wei.stands_at(place)
+    talk.append(wei.scans(label(station, 1)))
+    for text in talk:
+        assert '<a href="http://evil' not in text
+        assert "http://" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "\n9. 假站" not in text
+    assert "附近有空闲：" in talk[-1]

@@ -10,15 +10,14 @@ import pytest
 
 from bots.wechat.menu import menu
 from bots.wechat.words import CLICKS
-from core.geo import Datum, Point, distance_m
+from core.geo import Point, distance_m
 from core.station import Facility, Parking
 from core.user import Channel, ConsentPurpose, Identity, User
 from core.wishes import Filters, Mode, Wishes
 from tests.bots.wechat.conftest import Start
-from tests.bots.wechat.pretend import LIN, WEI, Platform, tag
+from tests.bots.wechat.pretend import GCJ, LIN, WEI, Driver, Platform, tag
 from tests.world import HERE, World
 
-GCJ = HERE.to(Datum.GCJ02)
 ROW = re.compile(r"^(\d)\. (?:<a href=\"([^\"]+)\">)?(.+?)(?:</a>)?$", re.MULTILINE)
 
 
@@ -28,25 +27,6 @@ def rows(text: str) -> list[str]:
 
 def links(text: str) -> list[str]:
     return re.findall(r'<a href="([^"]+)">', text)
-
-
-class Driver:
-    def __init__(self, wechat: Platform, openid: str = LIN) -> None:
-        self.wechat, self.openid = wechat, openid
-
-    def gets(self, xml: str) -> str:
-        reply = self.wechat.push(xml)
-        assert reply.status == 200, reply
-        return reply.text or ""
-
-    def says(self, text: str) -> str:
-        return self.gets(self.wechat.text(self.openid, text))
-
-    def clicks(self, key: str) -> str:
-        return self.gets(self.wechat.click(self.openid, key))
-
-    def sends_location(self, lat: float = GCJ.lat, lng: float = GCJ.lng) -> str:
-        return self.gets(self.wechat.location(self.openid, lat, lng, "福田区福中三路"))
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from core.services.login import Doors
 from core.user import Channel
 from tests.bots.driving import Driving, yuan
 from tests.bots.wechat.conftest import Start
-from tests.bots.wechat.pretend import LIN, WEI, Platform
-from tests.bots.wechat.test_chat import Driver, links
+from tests.bots.wechat.pretend import LIN, WEI, Driver, Platform
+from tests.bots.wechat.test_chat import links
 from tests.world import World, make_world
 
 

@@ -1,0 +1,30 @@
+"""What can be replied to a message that came unasked: other chats have buttons for it."""
+
+from __future__ import annotations
+
+from bots.wording import N_, wording
+
+_WHILE_IT_GOES = N_("Reply “status” to look, “stop charge” to end it.")
+_TO_STOP = N_("Enough? Reply “stop charge”.")
+_AS_PROMISED = N_("Was it as promised? Reply “good” or “bad”; “receipt 1” shows the bill.")
+
+# By the code of the message (bots/wording/messages.py).
+HINTS = {
+    "charge_started": _WHILE_IT_GOES,
+    "start_unknown": N_("Reply “status” to look."),
+    "start_failed": N_("To try again, scan the code once more."),
+    "charge_slows": _TO_STOP,
+    "charge_nearly_done": _TO_STOP,
+    "hold_nearly_used": _TO_STOP,
+    "idle_fee_soon": _TO_STOP,
+    "hold_extended": _WHILE_IT_GOES,
+    "charge_unseen": _WHILE_IT_GOES,
+    "receipt": _AS_PROMISED,
+    "settled_without_record": _AS_PROMISED,
+    "topup_paid": N_("At the gun already? Reply “continue”."),
+}
+
+
+def hint(code: str, language: str) -> str:
+    """The line under a message; "" where there is nothing to reply."""
+    return wording(language)(HINTS[code]) if code in HINTS else ""
