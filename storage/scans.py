@@ -76,6 +76,10 @@ class SqlScans:
             select(scan_photos.c.photo).where(scan_photos.c.scan_id == scan_id)
         ).scalar_one_or_none()
 
+    def photos(self, user_ids: Sequence[str], since: datetime) -> int:
+        sent = select(func.count()).select_from(scan_photos.join(scans, _S.id == scan_photos.c.scan_id))
+        return self.db.execute(sent.where(_S.user_id.in_(user_ids), scan_photos.c.kept_at >= since)).scalar_one()
+
     def purge(self, before: datetime) -> int:
         old = (_S.at < before, _S.reported_at.is_(None))
         return self.db.execute(delete(scans).where(*old)).rowcount

@@ -50,6 +50,10 @@ class ScanRepository(Protocol):
 
     def photo(self, scan_id: str) -> bytes | None: ...
 
+    def photos(self, user_ids: Sequence[str], since: datetime) -> int:
+        """How many photos this person sent in."""
+        ...
+
     def purge(self, before: datetime) -> int:
         """Forget scans that are older and were not reported. Returns how many."""
         ...

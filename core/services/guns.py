@@ -37,6 +37,8 @@ REFUSED_AT_MOST, REFUSED_WITHIN = 10, timedelta(minutes=15)
 TRIES_AT_MOST, TRIES_WITHIN = 9, timedelta(hours=1)
 REPORT_WORDS_MAX = 500
 PHOTO_MOST_BYTES = 8_000_000
+# Photos are kept for long: nobody fills the disk with them.
+PHOTOS_AT_MOST, PHOTOS_WITHIN = 5, timedelta(days=1)
 
 _STATES = {
     Verdict.PASS: ScanState.PASSED,
@@ -261,10 +263,12 @@ class GunService:
         said = " ".join(words.split())[:REPORT_WORDS_MAX]
         with self.database.write() as unit:
             scan = unit.scans.get(scan_id)
-            if scan is None or scan.user_id not in unit.people.same_person(user_id):
+            people = unit.people.same_person(user_id)
+            if scan is None or scan.user_id not in people:
                 raise NotFound("no_such_scan")
             unit.scans.save(replace(scan, reported_at=scan.reported_at or at, report=said or scan.report))
-            if photo and len(photo) <= PHOTO_MOST_BYTES:
+            sent = unit.scans.photos(people, at - PHOTOS_WITHIN) if photo else 0
+            if photo and len(photo) <= PHOTO_MOST_BYTES and sent < PHOTOS_AT_MOST:
                 unit.scans.keep_photo(scan.id, photo, at)
             where = scan.station_id or "no station"
             detail = f"{scan.state} ({', '.join(scan.reasons) or 'nothing against it'}) at {where}: {scan.text}"

@@ -91,6 +91,8 @@ def test_evidence_stays(database: SqlDatabase) -> None:
         assert unit.scans.purge(NOON + timedelta(days=400)) == 1
         assert unit.scans.photo("s1") == b"second"
         assert unit.scans.photo("s3") is None
+        assert unit.scans.photos(["lin"], NOON) == 1
+        assert unit.scans.photos(["lin"], NOON + minutes(1)) == unit.scans.photos(["wei"], NOON) == 0
         assert unit.scans.get("s2") is None
 
 
