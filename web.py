@@ -54,10 +54,12 @@ def create_app(
     trusted_proxies: int = 0,
     blueprints: Sequence[Blueprint] = (),
     label_url: LabelUrl = no_labels,
+    read_photo: guns.ReadCodes = read_codes,
 ) -> Flask:
     """The application over these services. `blueprints` are the callbacks of chats and suppliers.
 
-    `label_url` tells where a station's codes can be printed, for those that have such a place.
+    `label_url` tells where a station's codes can be printed, for those that have such a place; `read_photo` gives the
+    texts of the codes in a picture.
     `trusted_proxies` says how many proxies in front of us set X-Forwarded-*; others could write what they like.
     """
     tiles = read_tiles(map_tiles_url)
@@ -78,7 +80,7 @@ def create_app(
     app.register_api(auth.blueprint(services))
     app.register_api(me.blueprint(services))
     app.register_api(wallet.blueprint(services))
-    app.register_api(guns.blueprint(services, read_codes))
+    app.register_api(guns.blueprint(services, read_photo))
     app.register_api(charges.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles, label_url))
     app.register_blueprint(money_page.blueprint(services))

@@ -20,8 +20,8 @@ from core.errors import UserError
 
 MOST_BODY_BYTES = 2 * 1024 * 1024
 # Where a picture is taken, by the endpoint. A form around it needs some room of its own.
-_PHOTO_BYTES = MOST_PHOTO_BYTES + 64 * 1024
-_MOST_BYTES = {"guns.resolve": _PHOTO_BYTES, "guns.report": _PHOTO_BYTES}
+PHOTO_BODY_BYTES = MOST_PHOTO_BYTES + 64 * 1024
+_MOST_BYTES = {"guns.resolve": PHOTO_BODY_BYTES, "guns.report": PHOTO_BODY_BYTES}
 # Telegram Web shows a Mini App in a frame; the apps of Telegram and WeChat use a browser of their own.
 _FRAMED_BY = "'self' https://web.telegram.org https://*.telegram.org"
 

@@ -11,6 +11,7 @@ from flask_openapi3.models.request_body import RequestBody
 from flask_openapi3.models.schema import Schema
 from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from bots.miniapp.query import refusal
 
@@ -22,13 +23,17 @@ _RAW = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 
 
 def sent_picture() -> bytes | None:
-    """The picture of this request; None for one that brings none."""
+    """The picture of this request; None for one that brings none. Raises RequestEntityTooLarge."""
+    image = None
     if request.mimetype == _FORM:
         file = request.files.get(FIELD)
-        return file.read() if file is not None else None
-    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
-        return request.get_data(cache=False)
-    return None
+        image = file.read() if file is not None else None
+    elif request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
+        image = request.get_data(cache=False)
+    # What comes in pieces says no length before, and what is beyond the body's limit is cut off without a word.
+    if image is not None and len(image) > MOST_PHOTO_BYTES:
+        raise RequestEntityTooLarge
+    return image
 
 
 def sent_fields() -> dict[str, str]:
