@@ -20,6 +20,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from core.money import Money, round_once
+from core.reliability import NOTHING_LEARNT, Reliability
 from core.station import PRICE_FRESH_FOR, STATUS_FRESH_FOR, Connector, ConnectorStatus, NoPrice, Station
 from core.tariff import NotCovered, Quote, Tariff, quote
 from core.wishes import Filters, Mode, Sort, Wishes
@@ -50,6 +51,7 @@ FAILED_VISIT_MIN = 20.0  # what a visit without a charge wastes, besides driving
 AC_CAR_KW = Decimal(11)  # most cars take no more from an AC gun
 DC_SHARE = Decimal("0.5")  # mean power over a charge against the rating (MASTER, WWW'21)
 UNKNOWN_POWER_KW = Decimal(7)
+CLOSED_FAILS, UNVOUCHED_FAILS, UNKNOWN_HOURS_FAIL = 0.9, 0.05, 0.05  # of the visits
 STALE_PRICE_DOUBT = 0.05  # of the price: a price older than a day may have risen
 
 
@@ -163,6 +165,9 @@ class ReasonKind(StrEnum):
     FREE = "free"  # has a free gun, the nearest has none
     FASTER = "faster"  # the charge takes less time than at the nearest
     NEAREST = "nearest"
+    # Where the nearest tells no price, the next one that does takes its place:
+    NEAREST_PRICED = "nearest_priced"
+    CHEAPER_THAN_PRICED = "cheaper_than_priced"
     NEAR = "near"
     PRICE_UNKNOWN = "price_unknown"
 
@@ -208,18 +213,19 @@ def place_offer(
     tariffs: dict[str, Tariff],
     at: datetime,
     guns_from: Station | None = None,
+    reliability: Reliability = NOTHING_LEARNT,
 ) -> Offer | None:
     """The best of what several suppliers offer at one place, with the others in `also`.
 
-    Each supplier's price stays its own. The guns are those of one description, for all of them.
+    Each supplier's price and record stay its own. The guns are those of one description, for all of them.
     """
     if len(stations) == 1:
-        return offer(stations[0], distance_m, wishes, tariffs, at)
+        return offer(stations[0], distance_m, wishes, tariffs, at, reliability=reliability)
     teller = guns_from or guns_told_by(stations, wishes.filters, at)
     if teller is None:
         return None
     guns = free_guns([one for one in teller.connectors if wishes.filters.fits(one)], at)
-    told = (offer(station, distance_m, wishes, tariffs, at, guns) for station in stations)
+    told = (offer(station, distance_m, wishes, tariffs, at, guns, reliability) for station in stations)
     by_price = wishes.sort is Sort.PRICE
     offers = sorted((one for one in told if one), key=lambda one: _offer_rank(one, by_price))
     if not offers:
@@ -240,11 +246,12 @@ def offer(
     tariffs: dict[str, Tariff],
     at: datetime,
     guns: FreeGuns | None = None,
+    reliability: Reliability = NOTHING_LEARNT,
 ) -> Offer | None:
     """What this station can do for these wishes; None when no gun fits or the price cap is passed.
 
     Guns of one station may have different tariffs and powers: each kind is priced and the best one is offered.
-    `guns` is what another description of the same place says of them.
+    `guns` is what another description of the same place says of them, `reliability` what became of visits lately.
     """
     fitting = tuple(one for one in station.connectors if wishes.filters.fits(one))
     if not fitting:
@@ -255,6 +262,8 @@ def offer(
     free_kinds = {(one.tariff_id, one.power_kw, one.plug) for one in fitting if one.is_free(at)}
     guns = guns or free_guns(fitting, at)
     is_open = station.hours.is_open(at.astimezone(ZoneInfo(station.time_zone)))
+    learnt = reliability.failure_chance(station.supplier_id, (one.ref for one in fitting))
+    failure = _failure_chance(learnt, guns, is_open)
     for key, connector in kinds.items():
         minutes = charge_minutes(connector, wishes.energy_kwh)
         price, no_price = _price(connector, tariffs, wishes.energy_kwh, minutes, arrival)
@@ -262,7 +271,7 @@ def offer(
             continue
         currency = price.total.currency if price else _NO_CURRENCY
         stale = connector.price_seen_at is None or at - connector.price_seen_at > PRICE_FRESH_FOR
-        costs = _costs(price, distance_m, guns, float(minutes), wishes.mode, currency, at, is_open, stale)
+        costs = _costs(price, distance_m, guns, float(minutes), wishes.mode, currency, at, failure, stale)
         one = Offer(
             station, distance_m, fitting, connector, price, no_price, connector.price_seen_at, guns, is_open,
             round(minutes), costs, currency, guns_from=station.supplier_id,
@@ -297,13 +306,12 @@ def _price(
 
 def _costs(
     price: Quote | None, distance_m: float, guns: FreeGuns, minutes: float, mode: Mode, currency: str,
-    at: datetime, is_open: bool | None, stale_price: bool,
+    at: datetime, failure: float, stale_price: bool,
 ) -> dict[CostPart, float]:  # fmt: skip
     local = _LOCAL.get(currency, _LOCAL["EUR"])
     hour, per_km = _HOUR_CNY[mode] * local, _KM_CNY * local
     km = distance_m * ROAD_FACTOR / 1000
     charge = float(price.exact) if price else 0.0
-    failure = _failure_chance(guns, is_open)
     costs = {
         CostPart.CHARGE: charge,
         CostPart.DRIVE: 2 * km * per_km + hour * km / SPEED_KMH,
@@ -316,14 +324,16 @@ def _costs(
     return costs
 
 
-def _failure_chance(guns: FreeGuns, is_open: bool | None) -> float:
-    """The chance that a visit ends without a charge, before we have outcomes of our own to learn from."""
+def _failure_chance(learnt: float, guns: FreeGuns, is_open: bool | None) -> float:
+    """The chance that a visit ends without a charge: of one minus every way in which it goes well."""
     if is_open is False:
-        return 0.9
-    chance = 0.05
+        return max(learnt, CLOSED_FAILS)
+    goes_well = 1 - learnt
     if guns.free is None:
-        chance += 0.05  # nobody vouches for the guns
-    return chance + (0.05 if is_open is None else 0.0)
+        goes_well *= 1 - UNVOUCHED_FAILS  # nobody vouches for the guns
+    if is_open is None:
+        goes_well *= 1 - UNKNOWN_HOURS_FAIL
+    return 1 - goes_well
 
 
 # --- order --------------------------------------------------------------------------------------------------
@@ -332,13 +342,18 @@ def _failure_chance(guns: FreeGuns, is_open: bool | None) -> float:
 def rank(offers: Sequence[Offer], sort: Sort) -> list[Offer]:
     """Order the offers and give each its reason. Stable: ties fall to the nearer one, then to the id."""
     main = main_currency(offers)
-    ordered = sorted(offers, key=lambda one: (*_key(one, sort, main), one.distance_m, one.station.id))
+    ordered = sorted(offers, key=lambda one: (*_key(one, sort, main), *_nearness(one)))
     if not ordered:
         return []
-    nearest = min(ordered, key=lambda one: (one.distance_m, one.station.id))
-    best = min(ordered, key=lambda one: (*_key(one, Sort.RECOMMENDED, main), one.distance_m, one.station.id))
+    nearest = min(ordered, key=_nearness)
+    best = min(ordered, key=lambda one: (*_key(one, Sort.RECOMMENDED, main), *_nearness(one)))
+    priced = min((one for one in ordered if one.quote), key=_nearness, default=None)
     alone = len(ordered) == 1
-    return [replace(one, reason=_reason(one, nearest, best, alone)) for one in ordered]
+    return [replace(one, reason=_reason(one, nearest, priced, best, alone)) for one in ordered]
+
+
+def _nearness(one: Offer) -> tuple[float, str]:
+    return one.distance_m, one.station.id
 
 
 def main_currency(offers: Sequence[Offer]) -> str | None:
@@ -368,7 +383,8 @@ def _band(one: Offer, main: str | None) -> int:
     return 0 if one.currency == main else 1
 
 
-def _reason(one: Offer, nearest: Offer, best: Offer, alone: bool) -> Reason:
+def _reason(one: Offer, nearest: Offer, priced: Offer | None, best: Offer, alone: bool) -> Reason:
+    """`priced` is the nearest of those with a price; where that is another than `nearest`, the sentence says so."""
     if alone:
         return Reason(ReasonKind.ONLY)
     if one is nearest:
@@ -377,10 +393,13 @@ def _reason(one: Offer, nearest: Offer, best: Offer, alone: bool) -> Reason:
         return Reason(ReasonKind.FREE)
     if one.quote is None:
         return Reason(ReasonKind.PRICE_UNKNOWN)
-    if nearest.quote is not None and nearest.currency == one.currency:
-        saving = nearest.quote.exact - one.quote.exact
+    if one is priced:
+        return Reason(ReasonKind.NEAREST_PRICED)
+    if priced is not None and priced.quote is not None and priced.currency == one.currency:
+        saving = priced.quote.exact - one.quote.exact
         if saving > 0 and (money := round_once(saving, one.currency)).amount_minor > 0:
-            return Reason(ReasonKind.CHEAPER, saving=money)
+            kind = ReasonKind.CHEAPER if priced is nearest else ReasonKind.CHEAPER_THAN_PRICED
+            return Reason(kind, saving=money)
     if (quicker := nearest.minutes - one.minutes) >= 5:
         return Reason(ReasonKind.FASTER, minutes=quicker)
     return Reason(ReasonKind.NEAR)

@@ -84,6 +84,8 @@ _REASONS = {
     ReasonKind.FREE: N_("Has a free gun, the nearest has none"),
     ReasonKind.FASTER: N_("{minutes} min faster at the gun than the nearest"),
     ReasonKind.NEAREST: N_("The nearest"),
+    ReasonKind.NEAREST_PRICED: N_("The nearest with a known price"),
+    ReasonKind.CHEAPER_THAN_PRICED: N_("{saving} less than the nearest with a known price"),
     ReasonKind.NEAR: N_("Near you"),
     ReasonKind.PRICE_UNKNOWN: N_("Listed by distance and guns: the price is unknown"),
 }

@@ -167,6 +167,18 @@ def test_the_saving_in_the_reason_is_the_difference_of_the_two_totals() -> None:
     assert best.reason.saving == Money(2100, "CNY")
 
 
+def test_where_the_nearest_tells_no_price_the_next_one_that_does_is_compared_with() -> None:
+    offers = [at("silent", 0.2, None), at("near", 0.5, "1.60"), at("cheap", 2, "0.90"), at("dear", 3, "1.70")]
+    reasons = {one.station.id: one.reason for one in rank(offers, Sort.RECOMMENDED)}
+    assert {name: one.kind for name, one in reasons.items()} == {
+        "silent": ReasonKind.NEAREST,
+        "near": ReasonKind.NEAREST_PRICED,
+        "cheap": ReasonKind.CHEAPER_THAN_PRICED,
+        "dear": ReasonKind.NEAR,
+    }
+    assert reasons["cheap"].saving == Money(2100, "CNY")
+
+
 def test_a_free_gun_is_the_better_reason() -> None:
     best = rank([at("near", 0.5, "1.20", free=0), at("free", 1, "1.10")], Sort.RECOMMENDED)[0]
     assert best.reason.kind is ReasonKind.FREE
