@@ -23,7 +23,7 @@ from core.services.wallet import Receipt
 from core.session import ChargingSession
 
 MOST_ROWS = 10_000
-_AT_ONCE = 100
+ROWS_AT_ONCE = 100
 _CELL_MAX = 200
 _MARK = "\ufeff"
 # What a spreadsheet may take for the beginning of a formula; the wide ones count in Chinese and Japanese editions.
@@ -47,16 +47,23 @@ _HEADER = (
 )
 
 
-def charges(services: Services, user_id: str, wanted: HistoryFilter | None = None) -> Iterator[ChargingSession]:
+def charges(
+    services: Services,
+    user_id: str,
+    wanted: HistoryFilter | None = None,
+    *,
+    at_once: int = ROWS_AT_ONCE,
+    most: int = MOST_ROWS,
+) -> Iterator[ChargingSession]:
     """All that are wanted, newest first, read as they are asked for."""
     before: datetime | None = None
-    left = MOST_ROWS
-    while left > 0:
-        page = services.charging.history(user_id, before, min(_AT_ONCE, left), wanted)
+    while most > 0:
+        limit = min(at_once, most)
+        page = services.charging.history(user_id, before, limit, wanted)
         yield from page
-        if len(page) < min(_AT_ONCE, left):
+        if len(page) < limit:
             return
-        left, before = left - len(page), page[-1].created_at
+        most, before = most - limit, page[-1].created_at
 
 
 def receipts(services: Services, user_id: str, wanted: HistoryFilter | None = None) -> Iterator[Receipt]:
@@ -70,9 +77,9 @@ def receipts(services: Services, user_id: str, wanted: HistoryFilter | None = No
 
 def csv_rows(say: Wording, found: Iterable[Receipt], time_zone: str) -> Iterator[str]:
     """The file, row by row. Times are the station's with their offset; `time_zone` is for stations that are gone."""
-    yield _MARK + _row(say(name) for name in _HEADER)
+    yield _MARK + csv_row(say(name) for name in _HEADER)
     for one in found:
-        yield _row(_cells(say, one, time_zone))
+        yield csv_row(_cells(say, one, time_zone))
 
 
 def file_name(at: datetime) -> str:
@@ -141,7 +148,7 @@ def _moment_cell(at: datetime | None, zone: ZoneInfo) -> str:
     return "" if at is None else at.astimezone(zone).isoformat(timespec="seconds")
 
 
-def _row(cells: Iterable[str]) -> str:
+def csv_row(cells: Iterable[str]) -> str:
     line = io.StringIO(newline="")
     csv.writer(line).writerow([_harmless(cell) for cell in cells])
     return line.getvalue()
