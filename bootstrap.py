@@ -62,6 +62,7 @@ from core.ports import (
     PaymentProvider,
     SupplierState,
 )
+from core.reliability import NOTHING_LEARNT, Reliability
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
@@ -71,7 +72,7 @@ from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
 from core.services.doctor import Absent, Probe
-from core.services.finder import StationFinder
+from core.services.finder import StationFinder, learnt_lately
 from core.services.guns import GunService
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
@@ -97,6 +98,7 @@ from storage.unit_of_work import SqlDatabase
 
 ROOT = Path(__file__).resolve().parent
 SUPPLIERS_REMEMBERED_S = 20.0
+OUTCOMES_REMEMBERED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +351,9 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         clock=clock,
         database=database,
         index=index,
-        finder=StationFinder(index, remembered_suppliers(database), clock, geocoder),
+        finder=StationFinder(
+            index, remembered_suppliers(database), clock, geocoder, remembered_reliability(database, clock)
+        ),
         whereabouts=whereabouts,
         guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
         aftermath=AftermathService(database, clock, cases),
@@ -528,6 +532,19 @@ def remembered_suppliers(database: Database) -> Callable[[], Sequence[SupplierSt
         return kept[1]
 
     return suppliers
+
+
+def remembered_reliability(database: Database, clock: Clock) -> Callable[[], Reliability]:
+    """How visits ended lately, asked of the database once a minute at most."""
+    kept: tuple[float, Reliability] = (float("-inf"), NOTHING_LEARNT)
+
+    def reliability() -> Reliability:
+        nonlocal kept
+        if time.monotonic() - kept[0] > OUTCOMES_REMEMBERED_S:
+            kept = (time.monotonic(), learnt_lately(database, clock))
+        return kept[1]
+
+    return reliability
 
 
 def command_services(settings: Settings, clock: Clock | None = None) -> tuple[SqlDatabase, CatalogueService]:

@@ -25,7 +25,7 @@ from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
 from core.services.charging import ChargingService
 from core.services.desk import SupplierDeskService
-from core.services.finder import StationFinder
+from core.services.finder import StationFinder, learnt_lately
 from core.services.guns import GunService
 from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
@@ -260,7 +260,7 @@ def make_world(
         clock=clock,
         database=database,
         index=index,
-        finder=StationFinder(index, suppliers, clock),
+        finder=StationFinder(index, suppliers, clock, reliability=lambda: learnt_lately(database, clock)),
         whereabouts=whereabouts,
         guns=GunService(database, clock, scanning, charging, wallet, whereabouts),
         aftermath=AftermathService(database, clock, cases),

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from core.errors import NotFound, NotReady, SupplierUnavailable, UserError
 from core.geo import Point, distance_m, parse_point
-from core.ports import Clock, Geocoder, Nearby, Place, StationIndex, SupplierState
+from core.ports import Clock, Database, Geocoder, Nearby, Place, StationIndex, SupplierState
 from core.ranking import Offer, place_offer, rank
+from core.reliability import LEARNT_FROM, NOTHING_LEARNT, Reliability, learnt
 from core.wishes import Filters, Wishes
 
 FIRST_RADIUS_M = 5_000
@@ -51,8 +52,17 @@ class Found:
         return end if end < self.total and self.offers else None
 
 
+def learnt_lately(database: Database, clock: Clock) -> Reliability:
+    """What became of the starts of the last thirty days."""
+    with database.read() as unit:
+        return learnt(unit.opinions.outcomes(clock.now() - LEARNT_FROM))
+
+
 class StationFinder:
-    """Answers "where do I charge now?". `suppliers` gives their states; it may be a little old."""
+    """Answers "where do I charge now?".
+
+    `suppliers` gives their states, `reliability` how visits ended lately; both may be a little old.
+    """
 
     def __init__(
         self,
@@ -60,8 +70,10 @@ class StationFinder:
         suppliers: Callable[[], Sequence[SupplierState]],
         clock: Clock,
         geocoder: Geocoder | None = None,
+        reliability: Callable[[], Reliability] = lambda: NOTHING_LEARNT,
     ) -> None:
         self.index, self.suppliers, self.clock, self.geocoder = index, suppliers, clock, geocoder
+        self.reliability = reliability
 
     def near(self, point: Point, wishes: Wishes, *, limit: int = 5, offset: int = 0) -> Found:
         """The best stations around a point. Raises NotReady until the catalogue is loaded, UserError."""
@@ -106,7 +118,7 @@ class StationFinder:
         told = self.index.place(station_id)
         tariffs = self.index.tariffs(gun.tariff_id for one in told for gun in one.connectors if gun.tariff_id)
         far_m = distance_m(seen_from, station.point) if seen_from else 0.0
-        found = place_offer(told, far_m, wishes, tariffs, at)
+        found = place_offer(told, far_m, wishes, tariffs, at, reliability=self.reliability())
         if found is None:
             raise NotFound("no_such_station")
         if found.station.id == station_id:
@@ -170,8 +182,9 @@ class StationFinder:
     def _offers(self, nearby: Nearby, wishes: Wishes, at: datetime) -> list[Offer]:
         told = (one for hit in nearby.hits for one in (hit.station, *hit.others))
         tariffs = self.index.tariffs({gun.tariff_id for one in told for gun in one.connectors if gun.tariff_id})
+        reliability = self.reliability()
         offers = (
-            place_offer((hit.station, *hit.others), hit.distance_m, wishes, tariffs, at, hit.guns_from)
+            place_offer((hit.station, *hit.others), hit.distance_m, wishes, tariffs, at, hit.guns_from, reliability)
             for hit in nearby.hits
         )
         return [one for one in offers if one is not None]

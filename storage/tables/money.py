@@ -92,7 +92,7 @@ charging_sessions = table(
     Column("quote_id", Words, ForeignKey("charge_quotes.id"), nullable=False, index=True),
     words("state"),
     words("payment"),
-    Column("created_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False, index=True),
     Column("changed_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime),
     Column("started_at", UtcTime),

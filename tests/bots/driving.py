@@ -38,10 +38,15 @@ class Driving:
         self.world.services.suppliers["fake"] = self.supplier  # type: ignore[index]  # the world's own dict
         station = self.supplier.builds("P1", HERE, guns=3, name=WARY)
         self.guns = [gun.ref for gun in station.connectors]
+        self.sync()
+
+    def sync(self) -> None:
+        """What the pulls do: the list, the states and the prices."""
         catalogue = CatalogueService(self.world.services.database, NoChangeStream(), self.world.clock)
         catalogue.load(self.supplier, doubt_shrinking=False)
         catalogue.pull_statuses(self.supplier)
         catalogue.pull_prices(self.supplier)
+        self.world.services.index.refresh()
 
     def user_id(self, channel: Channel, external_id: str, language: str = "en") -> str:
         return self.world.services.accounts.greet(Identity(channel, external_id), language).user.id

@@ -13,8 +13,10 @@ from core.geo import Datum, Point, distance_m
 from core.ports import Place
 from core.services.finder import StationFinder
 from core.station import Parking, Plug, StatusReport
+from core.user import Channel
 from core.wishes import Filters, Sort, Wishes
 from storage.index import InMemoryStationIndex
+from tests.bots.driving import WARY, Driving
 from tests.world import World, make_world
 
 
@@ -43,6 +45,22 @@ def test_pages_join_without_gap_or_repeat(town: World) -> None:
     last = town.services.finder.near(town.here, Wishes(), limit=4, offset=8)
     assert last.next_offset is None
     assert town.services.finder.near(town.here, Wishes(), limit=4).next_offset == 4
+
+
+def test_a_gun_whose_starts_fail_falls_behind_an_equal_one(world: World) -> None:
+    driving = Driving(world)
+    driving.supplier.builds("P2", Point(22.5412, 114.0580), guns=3, name="Steady")
+    driving.sync()
+    assert names(world)[0] == WARY
+    driving.supplier.refuses_starts = "gun_fault"
+    for number in range(5):
+        driver = driving.user_id(Channel.TELEGRAM, str(number))
+        driving.tops_up(driver, 100)
+        driving.begins(driver)
+    assert names(world) == ["Steady", WARY]
+    world.clock.advance(days=31)
+    driving.sync()
+    assert names(world)[0] == WARY
 
 
 def test_hidden_ones_are_counted(town: World) -> None:
