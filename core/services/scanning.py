@@ -19,22 +19,19 @@ from core.guncode import (
     Oddity,
     OwnLinks,
     evse_issuer,
-    evse_key,
     issuer_of,
-    loose_key,
-    names_gun,
     names_pile,
     names_station,
     parse,
 )
 from core.merging import gun_key
-from core.ports import Clock, Database, StationIndex, UnitOfWork
+from core.ports import Clock, Database, StationIndex
+from core.services.lookup import Lookup
 from core.shield import DriverPosition, FoundGun, LastScan, Reason, Ruling, Verdict, judge
-from core.station import ConnectorRef, Station, station_key
+from core.station import ConnectorRef, Station
 from core.wishes import Filters
 
 MOST_CHOICES = 24
-MOST_ALIKE = 10_000  # numbers looked through that begin like an EVSE id
 NEAR_M = 300
 NEAR_STATIONS = 12
 LEAST_NUMBER = 8  # what is shorter is a label, and some network far away has a gun of that number
@@ -136,7 +133,7 @@ class ScanningService:
     def guns_at(self, station_ids: Sequence[str]) -> list[FoundGun]:
         """The guns of these stations, as their suppliers tell them."""
         with self.database.read() as unit:
-            return self._guns(unit, list(dict.fromkeys(station_ids)))
+            return Lookup(unit, self._guns_of).guns(list(dict.fromkeys(station_ids)))
 
     def resolve(self, text: str, near: Point | None = None) -> Resolved:
         """The guns a text names. `near` is where the driver is: labels of a few characters mean a gun there.
@@ -165,8 +162,9 @@ class ScanningService:
             if found:
                 return Resolved(labelled, tuple(found))
         with self.database.read() as unit:
-            found = self._look_up(unit, code)
-            elsewhere = [] if found else self._same_number(unit, code)
+            catalogue = Lookup(unit, self._guns_of)
+            found = catalogue.first(code)
+            elsewhere = [] if found else catalogue.same_number(code)
         if not found and near is not None:
             code, found = self._beside(code, near)
         return Resolved(code, tuple(found), tuple(elsewhere))
@@ -196,7 +194,7 @@ class ScanningService:
             return None
         with self.database.read() as unit:
             told = unit.catalogue.guns_with_text(list(dict.fromkeys((text, text.strip()))))
-            guns = self._guns(unit, sorted({one.station_id for one in told})) if told else []
+            guns = Lookup(unit, self._guns_of).guns(sorted({one.station_id for one in told})) if told else []
         named = {(one.station_id, one.ref) for one in told}
         listed = [gun for gun in guns if (gun.station.id, gun.connector.ref) in named]
         found = [gun for gun in listed if not (_states_its_owner(code) and _of_another(code, gun.connector.ref))]
@@ -216,60 +214,6 @@ class ScanningService:
         )
         return Resolved(as_listed, tuple(found))
 
-    def _look_up(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """What leaves least doubt comes first."""
-        for way in (self._by_number, self._by_evse_id, self._by_station_id, self._by_pile):
-            if found := way(unit, code):
-                return found
-        return []
-
-    def _by_number(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """The operator's number, byte for byte, in the order of the code's candidates."""
-        for one in code.candidates:
-            if isinstance(one, ConnectorRef):
-                only = replace(code, candidates=(one,))
-                told = self._guns(unit, unit.catalogue.stations_with([one.connector_id]))
-                if found := [gun for gun in told if names_gun(only, gun.connector.ref)]:
-                    return found
-        return []
-
-    def _by_evse_id(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """An EVSE id, however the suppliers' lists write it."""
-        if not code.evse_id or code.names is not Names.GUN:
-            return []
-        told = self._guns(unit, unit.catalogue.stations_with(_spellings(code.evse_id)))
-        found = [gun for gun in told if names_gun(code, gun.connector.ref)]
-        wanted = loose_key(code.evse_id)
-        for start in _beginnings(code.evse_id) if not found else ():
-            alike = unit.catalogue.connector_ids(start, MOST_ALIKE)
-            same = [one for one in alike if loose_key(one.partition(":")[0]) == wanted]
-            told = self._guns(unit, unit.catalogue.stations_with(same)) if same else []
-            if found := [gun for gun in told if names_gun(code, gun.connector.ref)]:
-                break
-        return found
-
-    def _by_station_id(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """A pool or station in the manner of EVSE ids, which some lists take for the number of the station."""
-        if code.names is not Names.STATION:
-            return []
-        suppliers = [state.supplier.id for state in unit.catalogue.suppliers()]
-        written = _spellings(code.evse_id)
-        ids = [station_key(supplier_id, one) for supplier_id in suppliers for one in written]
-        return [gun for gun in self._guns(unit, ids) if names_station(code, gun.station)]
-
-    def _by_pile(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        """The guns of a pile: their numbers begin with the pile's."""
-        if not code.pile_id:
-            return []
-        ids = unit.catalogue.connector_ids(code.pile_id, MOST_ALIKE)
-        told = self._guns(unit, unit.catalogue.stations_with(ids)) if ids else []
-        return [gun for gun in told if names_pile(code, gun.connector)]
-
-    def _same_number(self, unit: UnitOfWork, code: GunCode) -> list[FoundGun]:
-        numbers = {one.connector_id for one in code.candidates if isinstance(one, ConnectorRef)}
-        told = self._guns(unit, unit.catalogue.stations_with(sorted(numbers))) if numbers else []
-        return [gun for gun in told if gun.connector.ref.connector_id in numbers]
-
     def _beside(self, code: GunCode, near: Point) -> tuple[GunCode, list[FoundGun]]:
         """Guns around the driver that a label, a pile or a station's id names. The code then names just these."""
         around = self.index.nearby(near, radius_m=NEAR_M, filters=Filters(), at=self.clock.now(), limit=NEAR_STATIONS)
@@ -282,9 +226,6 @@ class ScanningService:
         ]
         refs = tuple(dict.fromkeys(gun.connector.ref for gun in found))
         return (replace(code, candidates=(*code.candidates, *refs)) if refs else code), found
-
-    def _guns(self, unit: UnitOfWork, station_ids: Sequence[str]) -> list[FoundGun]:
-        return [gun for station in unit.catalogue.stations(station_ids) for gun in self._guns_of(station)]
 
     def _guns_of(self, station: Station) -> list[FoundGun]:
         sells = self.may_sell.get(station.supplier_id)
@@ -327,26 +268,6 @@ def _one_each(found: Iterable[FoundGun]) -> tuple[FoundGun, ...]:
         plug = ref.connector_id.partition(":")[2]
         seen.setdefault(f"{key or gun.station.id + ref.connector_id}:{plug}", gun)
     return tuple(seen.values())
-
-
-def _spellings(evse_id: str) -> list[str]:
-    """The ways an id is written where its last part holds no separator, and as it is printed."""
-    key = evse_key(evse_id)
-    ways = [evse_id, evse_id.upper(), key, key.lower()]
-    ways += (
-        [f"{key[:2]}*{key[2:5]}*{key[5:]}", f"{key[:2]}*{key[2:5]}{key[5:]}"] if issuer_of(evse_id) else [f"+{key}"]
-    )
-    return list(dict.fromkeys(ways))
-
-
-def _beginnings(evse_id: str) -> list[str]:
-    """What numbers begin with that may be this id with a plug added, or with separators elsewhere."""
-    key = evse_key(evse_id)
-    if not issuer_of(evse_id):
-        return [start for one in key.split("*")[:1] for start in (f"+{one}*", f"{one}*") if "*" in key]
-    own = key[5:]
-    heads = (f"{key[:2]}*{key[2:5]}*", key[:5])
-    return [head + own for head in heads] + [head + own[:2] for head in heads] + [f"{heads[0]}{own[:1]}*"]
 
 
 def _states_its_owner(code: GunCode) -> bool:

@@ -114,6 +114,18 @@ def test_several_guns_are_chosen_from(scanning: ScanningService, text: str, guns
         resolved.choose(ConnectorRef(TELD, "3702030162102"))
 
 
+def test_a_pile_number_that_half_the_catalogue_begins_with_means_the_pile_here(
+    scanning: ScanningService, index: InMemoryStationIndex, database: SqlDatabase
+) -> None:
+    text = "https://www.ahttcd.cn/towercharge/open?equipmentid=5"
+    save(database, at("Tower", gun("MA0000002", "501"), gun("MA0000002", "502")))
+    assert named(scanning.resolve(text)) == ["501", "502"]
+    save(database, at("Row", *(gun("MA0000003", f"5{n:04d}") for n in range(600)), point=FAR))
+    index.refresh()
+    assert scanning.resolve(text).found == ()
+    assert named(scanning.resolve(text, near=HERE)) == ["501", "502"]
+
+
 def test_what_stands_on_a_gun_means_the_gun_beside_the_driver(scanning: ScanningService) -> None:
     assert scanning.resolve("07").found == ()
     beside = scanning.resolve("07", near=HERE)
