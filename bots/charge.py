@@ -22,6 +22,7 @@ from core.services.guns import ChargeOffer
 from core.session import BUSY, LIVE, ChargingSession, SessionState
 from core.shield import FoundGun
 from core.station import PRICE_FRESH_FOR
+from core.tariff import IdleFee
 
 # The promises that matter before a yes.
 BEFORE_A_YES = ("P1", "P2", "P3")
@@ -78,11 +79,26 @@ def offer_lines(say: Wording, one: ChargeOffer, at: datetime) -> list[str]:
     lines.append(say("⏱ About {minutes} min with an ordinary car", minutes=minutes))
     if one.next_change is not None:
         lines.append(say("🕑 {change}", change=_change(say, one, zone, at)))
+    if one.idle is not None:
+        lines.append(_staying(say, one.idle, zone))
     if quote.price_seen_at is not None and at - quote.price_seen_at > PRICE_FRESH_FOR:
         lines.append(say("price last seen {day}", day=say.day(quote.price_seen_at, zone)))
     lines.append(say("🔒 {hold} is held. {promise}", hold=say.money(quote.hold), promise=say(PROMISES["P1"])))
     lines += [say(PROMISES[number]) for number in BEFORE_A_YES[1:]]
     return lines
+
+
+def _staying(say: Wording, fee: IdleFee, zone: str) -> str:
+    """What it costs to leave the car at the gun when it has ended."""
+    exponent = int(fee.per_minute.normalize().as_tuple().exponent)
+    places = max(minor_units(fee.currency), min(-exponent, 4))
+    price = say.price(fee.per_minute, fee.currency, places)
+    parts = [say("🅿 Staying on after charging: {price} a minute", price=price)]
+    if fee.free_minutes:
+        parts.append(say("the first {minutes} min are free", minutes=fee.free_minutes))
+    if fee.not_before is not None:
+        parts.append(say("from {time}", time=say.clock(fee.not_before, zone)))
+    return money.joined(*parts)
 
 
 def parts_line(say: Wording, one: ChargeOffer) -> list[str]:
