@@ -46,7 +46,7 @@ class AccountTalk:
         return "\n".join(
             (
                 say("Kilowatch finds the charger that really costs you least: price, free guns and the way there."),
-                say("Tap “找桩 Find” below, or send your location."),
+                say("Tap “找桩 Find” or send your location. At a gun: “扫码充电”, or send a photo of its code."),
                 say("中文？请回复“中文”。"),
             )
         )
@@ -58,7 +58,9 @@ class AccountTalk:
                 say("Send your location or type a place: you get the stations there, by what your charge will cost."),
                 say("Then reply: a number for details · more · price, distance, free, power."),
                 say("Your charge: “40 kWh” · cheap, balanced, hurry."),
+                say("At the gun: “扫码充电” below or a photo of its code · charge · status · stop charge · report."),
                 say("Money: wallet · top up 50 · refund · statement · receipts · safety."),
+                say("Past charges: receipts · history · good or bad."),
                 say("Also: settings · profile · link · language · privacy · export · delete account · stop."),
             )
         )

@@ -11,6 +11,7 @@ from decimal import Decimal
 from bots import charge, money
 from bots.wechat.account import Visitor
 from bots.wechat.asked import About, Asked, Question
+from bots.wechat.hints import AS_PROMISED
 from bots.wechat.render import NAME_MAX, plain
 from bots.wechat.wallet import page_link
 from bots.wechat.words import Wish, Words
@@ -123,8 +124,7 @@ class ChargeTalk:
         """Start what this chat was offered; "" where nothing is offered and nothing runs."""
         question = self.asked.of(visitor.openid, About.OFFER, About.TOP_UP)
         if question is None or question.quote is None:
-            busy = self._busy(visitor)
-            return self._view(visitor, busy) if busy else ""
+            return self.running(visitor)
         if question.about is About.TOP_UP:
             return self.renewed(visitor)
         quote_id = question.quote.id
@@ -139,6 +139,11 @@ class ChargeTalk:
         return self._view(visitor, session)
 
     # --- while it goes ----------------------------------------------------------------------------------------
+
+    def running(self, visitor: Visitor) -> str:
+        """How the charge stands that runs now; "" where none does."""
+        busy = self._busy(visitor)
+        return self._view(visitor, busy) if busy else ""
 
     def status(self, visitor: Visitor) -> str:
         """How the charge stands, or the last one."""
@@ -190,6 +195,8 @@ class ChargeTalk:
         lines = [view.title, *map(plain, view.lines)]
         if view.may_stop:
             lines.append(say("We tell you what happens. Reply “status” to look, “stop charge” to end it."))
+        elif self.services.aftermath.asked(one):
+            lines.append(say(AS_PROMISED))
         return "\n".join(lines)
 
 

@@ -99,6 +99,7 @@ class Conversation:
             Wish.SCAN: scan.typed,
             Wish.CHARGE: lambda visitor, _: charge.start(visitor) or self._resumed(visitor) or find.nearby(visitor),
             Wish.CONTINUE: lambda visitor, _: charge.paid(visitor) or self._resumed(visitor) or scan.how(visitor),
+            Wish.CANCEL: lambda visitor, _: self._cancelled(visitor),
             Wish.STATUS: lambda visitor, _: charge.status(visitor),
             Wish.STOP_CHARGE: lambda visitor, _: charge.stop(visitor),
             Wish.REPORT: scan.report,
@@ -144,7 +145,10 @@ class Conversation:
         match push.what:
             case What.PIN | What.PICKED:
                 self.services.whereabouts.here(visitor.user.id, pinned(push))
-                return cut_lines(self.scan.moved(visitor)) or self.find.pin(visitor, push)
+                if answer := self.scan.moved(visitor):
+                    self.find.was_pinned(push)
+                    return cut_lines(answer)
+                return self.find.pin(visitor, push)
             case What.PHOTO:
                 return cut_lines(self.scan.photo(visitor, Picture(push.url, push.text)))
             case What.GUN_CODE:
@@ -186,6 +190,12 @@ class Conversation:
             return visitor
         self.services.login.unionid_known(visitor.identity, unionid)
         return self.visitor(push.openid)
+
+    def _cancelled(self, visitor: Visitor) -> str:
+        """Whatever was asked is no longer open. A charge that runs goes on, and that is said."""
+        self.asked.forget(visitor.openid)
+        running = self.charge.running(visitor)
+        return running or visitor.say("All right. Nothing was started and nothing is held.")
 
     def _resumed(self, visitor: Visitor) -> str:
         """The last scan once more, with its question or offer, after this process has forgotten it."""

@@ -81,6 +81,11 @@ class FindTalk:
         search = Search(point, push.text, pinned=push.what, pinned_at=push.sent_at)
         return self._show(visitor, search)
 
+    def was_pinned(self, push: Push) -> None:
+        """A pin answered something else; told a second time it must not bring a list."""
+        search = Search(pinned(push), push.text, pinned=push.what, pinned_at=push.sent_at)
+        self._searches.put(push.openid, search)
+
     def place(self, visitor: Visitor, text: str) -> str:
         """The stations around a typed place or typed coordinates. Raises UserError."""
         self.services.limiter.hit("places", visitor.openid)  # names are looked up on others' servers

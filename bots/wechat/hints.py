@@ -6,7 +6,7 @@ from bots.wording import N_, wording
 
 _WHILE_IT_GOES = N_("Reply “status” to look, “stop charge” to end it.")
 _TO_STOP = N_("Enough? Reply “stop charge”.")
-_AS_PROMISED = N_("Was it as promised? Reply “good” or “bad”; “receipt 1” shows the bill.")
+AS_PROMISED = N_("Was it as promised? Reply “good” or “bad”; “receipt 1” shows the bill.")
 
 # By the code of the message (bots/wording/messages.py).
 HINTS = {
@@ -19,8 +19,8 @@ HINTS = {
     "idle_fee_soon": _TO_STOP,
     "hold_extended": _WHILE_IT_GOES,
     "charge_unseen": _WHILE_IT_GOES,
-    "receipt": _AS_PROMISED,
-    "settled_without_record": _AS_PROMISED,
+    "receipt": AS_PROMISED,
+    "settled_without_record": AS_PROMISED,
     "topup_paid": N_("At the gun already? Reply “continue”."),
 }
 

@@ -158,7 +158,8 @@ class ScanTalk:
             case ScanState.WHICH_GUN:
                 self.asked.put(visitor.openid, Question(About.WHICH_GUN, scan_id=scan.id))
                 rows = [plain(f"{number + 1}. {self._choice(visitor, told, one)}") for number, one in told.choices]
-                return "\n".join((sentence, *rows, self._pick(visitor)))
+                # What to do comes first: of many guns the last ones find no room in a message.
+                return "\n".join((sentence, self._pick(visitor), *rows))
             case ScanState.ASK_STATION:
                 self.asked.put(visitor.openid, Question(About.AT_STATION, scan_id=scan.id))
                 return "\n".join((sentence, *self._place(visitor, told), say("Reply “yes” or “no”.")))
@@ -183,7 +184,7 @@ class ScanTalk:
             plain(f"{number}. {money.clean(gun.station.name, NAME_MAX)} · {charge.gun_words(say, gun)}")
             for number, gun in enumerate(guns, start=1)
         ]
-        return "\n".join((say("The codes of several guns are in this picture:"), *rows, self._pick(visitor)))
+        return "\n".join((say("The codes of several guns are in this picture."), self._pick(visitor), *rows))
 
     @staticmethod
     def _none_of(visitor: Visitor, first: int, last: int) -> str:

@@ -46,6 +46,7 @@ class Wish(StrEnum):
     SCAN = "scan"
     CHARGE = "charge"
     CONTINUE = "continue"
+    CANCEL = "cancel"
     STATUS = "status"
     STOP_CHARGE = "stop_charge"
     REPORT = "report"
@@ -73,6 +74,7 @@ _WORDS = _table(
     (Wish.SCAN, "", "扫码|扫一扫|扫码充电|scan|/scan"),
     (Wish.CHARGE, "", "充电|开始充电|启动充电|启动|确认充电|charge|start charge|start charging|/charge"),
     (Wish.CONTINUE, "", "继续|已充值|continue|go on|paid|done"),
+    (Wish.CANCEL, "", "取消|算了|不充了|cancel|never mind"),
     (Wish.STATUS, "", "状态|充电状态|进度|status|/status"),
     (Wish.STOP_CHARGE, "", "停止充电|结束充电|结束|stop charge|stop charging|end charge"),
     (Wish.REPORT, "", "举报|投诉|report|/report"),

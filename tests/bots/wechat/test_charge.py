@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from core.geo import Point
 from core.scan import Promised
 from core.session import SessionState
 from core.station import ConnectorStatus, Station
+from core.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
 from core.user import Channel, Identity
 from tests.bots.driving import yuan
 from tests.bots.wechat.test_chat import HOSTILE, links
@@ -16,7 +19,7 @@ from tests.bots.wechat.town import ChargingDriver, Town, label
 FULL_PATH = {
     "zh-CN": {
         "yes": "充电", "status": "状态", "stop": "停止充电", "sure": "是", "receipt": "充电单 1",
-        "offer": "💴 充 30 kWh 约 ¥45.00（¥1.50/度）", "how": "👉 插好枪，回复“充电”开始（冻结",
+        "offer": "💴 充 30 度约 ¥45.00（¥1.50/度）", "how": "👉 插好枪，回复“充电”开始（冻结",
         "starting": "⏳ 正在启动…", "began": "已开始充电", "going": "⚡ 充电中", "question": "要结束这次充电吗？",
         "stopping": "⏳ 正在停止…", "ended": "充电已结束", "bill": "账单：¥15.71", "sheet": "10.47 度",
     },
@@ -108,8 +111,8 @@ def test_without_money_the_way_to_it_is_shown_and_then_the_same_offer(town: Town
 
 def test_another_energy_changes_this_offer_and_not_the_usual_charge(town: Town) -> None:
     lin, *_ = offered(town)
-    assert "💴 充 20 kWh 约 ¥30.00" in lin.says("20度")
-    assert "💴 充 40 kWh 约 ¥60.00" in lin.says("40")
+    assert "💴 充 20 度约 ¥30.00" in lin.says("20度")
+    assert "💴 充 40 度约 ¥60.00" in lin.says("40")
     assert "200" in lin.says("400度")
     lin.says("充电")
     assert [one.quote.energy_kwh for one in lin.sessions] == [40]
@@ -286,3 +289,22 @@ def test_a_hostile_supplier_changes_no_card(town: Town) -> None:
         assert "\u202e" not in text
         assert "\n9. 假站" not in text
     assert "附近有空闲：" in talk[-1]
+
+
+def test_cancel_ends_the_question_and_no_charge(town: Town) -> None:
+    lin, *_ = offered(town)
+    assert "没有启动，也没有冻结" in lin.says("取消")
+    lin.says("开始")
+    assert lin.sessions == []
+    assert "⚡ 充电中" in charging(town).says("算了"), "what runs goes on, and says so"
+
+
+def test_what_staying_on_costs_is_said_before_the_yes(town: Town) -> None:
+    station, lin = town.station(), town.driver()
+    energy = TariffElement((PriceComponent(Dimension.ENERGY, Decimal("1.50")),))
+    stay = TariffElement((PriceComponent(Dimension.PARKING_TIME, Decimal("6")),), Restrictions(min_duration_s=7200))
+    for connector in station.connectors:
+        town.driving.supplier.sets_price(connector.ref, Tariff("CNY", (stay, energy), "Asia/Shanghai"))
+    town.pulls()
+    lin.stands_at()
+    assert "🅿 充完继续占位：每分钟 ¥0.10 · 前 120 分钟免费" in lin.scans(label(station))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.geo import Point
+from core.geo import Datum, Point
 from core.ports import CaseKind
 from core.scan import ScanSource, ScanState
 from core.station import ConnectorStatus
@@ -86,7 +86,7 @@ def test_of_two_guns_in_one_picture_the_driver_says_which(town: Town) -> None:
     lin, station = town.driver(money=100), town.station()
     lin.stands_at()
     question = lin.photographs("wxp://f2f0somebody", label(station, 0), label(station, 1))
-    assert "照片里有几把枪的码：" in question
+    assert "照片里有几把枪的码。" in question
     second = next(line for line in question.split("\n") if f"{station.external_id[-2:]}-2" in line)
     assert "请回复 1–2" in lin.says("7")
     assert OFFER in lin.says(second[0])
@@ -158,6 +158,14 @@ def test_a_location_answers_it_too(town: Town) -> None:
     lin, station = town.driver(money=100), town.station()
     assert "最后四位" in lin.scans(label(station))
     assert OFFER in lin.stands_at()
+
+
+def test_the_picker_tells_twice_and_is_answered_once(town: Town) -> None:
+    lin, station = town.driver(money=100), town.station()
+    lin.scans(label(station))
+    gcj = HERE.to(Datum.GCJ02)
+    assert OFFER in lin.gets(town.wechat.location_select(lin.openid, gcj.lat, gcj.lng))
+    assert lin.stands_at() == ""
 
 
 def test_the_phones_own_position_counts(town: Town) -> None:
