@@ -17,7 +17,8 @@ from adapters.payments.config import PaymentSettings
 from adapters.suppliers import open_suppliers, read_suppliers
 from core.clock import SystemClock
 from core.errors import ConfigurationError
-from core.geo import Datum
+from core.geo import Datum, Point
+from core.station import Station
 
 PARTNER = """
 [power]
@@ -226,3 +227,12 @@ def test_the_pages_login_needs_the_official_accounts_secret(tmp_path: Path) -> N
 
 def test_half_a_miniprogram_is_said() -> None:
     assert any("WECHAT_MINIPROGRAM_SECRET" in one for one in problems({"WECHAT_MINIPROGRAM_APP_ID": "wx2"}))
+
+
+def test_only_stations_of_the_sandbox_have_labels_to_print(tmp_path: Path) -> None:
+    settings = bootstrap.settings_from_env({"KILOWATCH_HOME": str(tmp_path), "PORT": "8123"})
+    (sandbox,) = settings.suppliers
+    page_of = bootstrap.sandbox_labels(settings)
+    place = Station("s1", sandbox.id, "4403040001/..", "Lotus Road", Point(22.54, 114.05), ())
+    assert page_of(place) == "http://127.0.0.1:8124/labels/4403040001%2F.."
+    assert page_of(replace(place, supplier_id="partner")) is None
