@@ -78,6 +78,7 @@ _SENTENCES = {
     "stop_sure": N_("Stop now? You pay for what has flowed; the rest of the hold comes back."),
     "stop_yes": N_("Yes, stop"),
     "stop_no": N_("Go on charging"),
+    "same_gun": N_("Try this gun again"),
     "alternatives": N_("Free nearby"),
     "guns_free": N_("Guns free: {n}"),
     "to_list": N_("To the list"),

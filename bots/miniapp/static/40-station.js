@@ -82,7 +82,7 @@ function gunsPart(one) {
   var box = part(t("guns"));
   box.appendChild(list);
   if (one.label_url && /^https?:/.test(one.label_url)) {
-    box.appendChild(el("a", { "class": "button small", href: one.label_url, target: "_blank", rel: "noopener" }, icon("scan"), t("label")));
+    box.appendChild(el("a", { "class": "button small labels", href: one.label_url, target: "_blank", rel: "noopener" }, icon("scan"), t("label")));
     box.appendChild(el("p", { "class": "hint" }, t("label_why")));
   }
   if (one.connectors_left_out) box.appendChild(el("p", { "class": "soft" }, t("guns_more", { n: one.connectors_left_out })));

@@ -250,6 +250,21 @@ def test_a_false_sticker_is_refused_and_reported(phone: Charger, tmp_path: Path)
     phone.sees("#scan h1")
 
 
+def test_two_guns_of_one_number_and_one_that_cannot_be_started(phone: Charger) -> None:
+    for name, lat in (("Pile A", HERE.lat), ("Pile B", HERE.lat + 0.0001)):
+        phone.world.station(name, lat, HERE.lng, price="1.20", free=2, guns=2)
+    phone.log_in_to()
+    phone.types("02")
+    assert phone.step("which") == "Choose your gun"
+    assert len(phone.all("#step .choice")) >= 2
+    phone.tap("#step .choice:nth-of-type(1)")
+    assert phone.step("ask") == "Are you at this station?"  # a label alone is a guess
+    phone.tap("#step .primary")
+    phone.step("offer")
+    phone.wait(lambda: "its operator's own app" in phone.text("#offer .warning"))
+    assert not phone.all("#offer-foot .primary[disabled]")
+
+
 def test_a_start_that_fails_and_an_answer_that_is_lost(phone: Charger) -> None:
     user_id = phone.log_in_to(pays_in=200)
     phone.driving.supplier.refuses_starts = "gun_fault"

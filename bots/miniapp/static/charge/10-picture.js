@@ -1,6 +1,6 @@
 // Pictures for the reader, scaled down on the phone first: a garage's network carries little.
 
-var FRAME_PX = 1100, PHOTO_PX = 2000, SMALL_BYTES = 300000, MOST_BYTES = 1900000;
+var FRAME_PX = 1100, PHOTO_PX = 2000, SMALL_BYTES = 300000, MOST_BYTES = 9500000;
 
 function jpeg(picture, cut, most, quality) {
   var scale = Math.min(1, most / Math.max(cut.width, cut.height)), canvas = document.createElement("canvas");

@@ -136,7 +136,8 @@ function startCharge(event) {
     offer.ticks = setInterval(tick, 1000);
     // Silence may have been a yes: the charge is found, or the same yes is said again.
     if (problem.status === 0) findRunning(function () { complain(problem.message); });
-    else if (problem.status === 402) requote();
+    else if (problem.code === "you_are_charging") findRunning(function () { trouble(problem); });
+    else if (problem.status === 402 || problem.code === "quote_expired") { requote(); complain(problem.message); }
     else trouble(problem);
   });
 }

@@ -99,10 +99,12 @@ function look() {
 
 document.addEventListener("visibilitychange", function () {
   if (document.hidden) { clearTimeout(live.timer); if (camera.stream) closeCamera(); return; }
-  if (live.id && live.shown && live.shown.view.goes_on) look();
-  if (topup.order) lookAtOrder(); // back from the payment page in another window
+  if (live.id) look();
+  // Back from paying in another window or app.
+  if (topup.order) lookAtOrder();
+  else if (by("offer") && offer.shown && offer.shown.missing) requote();
 });
-window.addEventListener("online", function () { if (live.id && live.shown.view.goes_on) look(); });
+window.addEventListener("online", function () { if (live.id) look(); });
 
 // --- stopping -----------------------------------------------------------------------------------------------
 
@@ -117,8 +119,9 @@ function confirmStop(one) {
   foot.appendChild(line(t("stop_sure"), "lead"));
   var yes = el("button", { type: "button", "class": "button stop", onclick: function () {
     yes.disabled = no.disabled = true;
-    call("POST", "/sessions/" + encodeURIComponent(one.id) + "/stop", {}).then(function (now) {
-      if (live.id === now.id) { live.shown = null; showNow(now); }
+    call("POST", "/sessions/" + encodeURIComponent(one.id) + "/stop", {}).then(function () {
+      live.shown = null;
+      look();
     }, function (problem) { yes.disabled = no.disabled = false; trouble(problem); });
   } }, t("stop_yes"));
   var no = el("button", { type: "button", "class": "button", onclick: function () { showStop(live.shown); } }, t("stop_no"));
@@ -146,7 +149,7 @@ function showEnd(one) {
       by("bill").appendChild(line(text, paper.as_agreed === false && n === 0 ? "receipt-note differs" : "receipt-note"));
     });
   }, function () { /* the receipt itself says it */ });
-  foot.appendChild(opinionPart(one));
+  if (one.asks_opinion || one.opinion) foot.appendChild(opinionPart(one));
   foot.appendChild(el("a", { "class": "button wide", href: "/?lang=" + lang }, t("to_list")));
 }
 
@@ -159,8 +162,10 @@ function showAlternatives(one, foot) {
         el("span", { "class": "detail" }, other.price)));
     });
   }
-  foot.appendChild(button("primary", t("scan_again"), scanAgain));
-  foot.appendChild(el("a", { "class": "button wide", href: "/?lang=" + lang }, t("to_list")));
+  // The scan leads to a new price; the old one has been used.
+  if (offer.scan) foot.appendChild(button("primary", t("same_gun"), function () { next(offer.scan); }));
+  foot.appendChild(button(offer.scan ? "" : "primary", t("scan_again"), scanAgain));
+  foot.appendChild(el("a", { "class": "button wide quiet-button", href: "/?lang=" + lang }, t("to_list")));
 }
 
 var OPINIONS = ["yes", "broken", "blocked", "price", "other"];

@@ -24,6 +24,7 @@ function findRunning(otherwise) {
 
 function enter() {
   complain("");
+  if (!token() && !cookie("kilowatch_csrf")) { failed({ status: 401 }); return; }
   if (start.page === "charges") { showPast().then(function () { inside(); by("charges").hidden = false; }).catch(failed); return; }
   var query = new URLSearchParams(location.search), gun = query.get("gun");
   if (query.get("session")) call("GET", "/sessions/" + encodeURIComponent(query.get("session"))).then(function (one) { inside(); showLive(one); }, lost);
