@@ -50,6 +50,7 @@ class Act(StrEnum):
     GUNS = "G"  # of a station: which one shall charge
     SCAN = "Z"  # answers to what is asked about a scanned gun, and the yes
     CHARGE = "E"  # a charge that runs, and what is said of it afterwards
+    HISTORY = "Y"
 
 
 _WITH_SEARCH = frozenset(

@@ -12,7 +12,21 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramForbiddenError
 from aiogram.types import Update
 
-from bots.telegram import account, charging, chat, find, linking, offer, pay, profile, render, safety, scan, wallet
+from bots.telegram import (
+    account,
+    charging,
+    chat,
+    find,
+    history,
+    linking,
+    offer,
+    pay,
+    profile,
+    render,
+    safety,
+    scan,
+    wallet,
+)
 from bots.telegram.crossing import Crossing
 from bots.telegram.expected import Expected
 from bots.telegram.live import LiveLocations
@@ -45,7 +59,7 @@ def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCo
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    features = (pay, linking, scan, offer, charging, profile, wallet, safety, find, account)
+    features = (pay, linking, scan, offer, charging, history, profile, wallet, safety, find, account)
     dispatcher.include_routers(*(feature.router for feature in features))
     return dispatcher
 

@@ -27,7 +27,7 @@ from core.ports import HistoryFilter
 from core.scan import Scan, ScanState
 from core.services.alternatives import Alternative
 from core.services.guns import ChargeOffer, Identified
-from core.session import LIVE, ChargingSession, FrozenQuote
+from core.session import BUSY, ChargingSession, FrozenQuote
 from core.wishes import LEAST_KWH, MOST_KWH
 
 router = Router(name="offer")
@@ -61,6 +61,9 @@ async def show(
     visit: Visit, scan_id: str, kwh: Decimal, message_id: int | None = None, before: FrozenQuote | None = None
 ) -> None:
     """The offer for a scan that passed, or why there is none and where else to go. `before` is what has expired."""
+    if (running := await _running(visit)) is not None:
+        await _place(visit, live_message.you_are_charging(visit.say, running.id), message_id)
+        return
     try:
         one = await visit.run_core(visit.services.guns.offer, visit.user.id, scan_id, kwh)
         rendered = card(visit, one, before)
@@ -210,7 +213,7 @@ async def _start(visit: Visit, scan_id: str, quote_id: str, message_id: int) -> 
         if refusal.code == "quote_expired":
             await show(visit, scan_id, quote.energy_kwh, message_id, before=quote)
         elif refusal.code == "you_are_charging":
-            await _show_running(visit, message_id)
+            await show(visit, scan_id, quote.energy_kwh, message_id)
         elif refusal.code in _SAID_IN_PLACE:
             await visit.show(message_id, await _refused(visit, refusal, scan_id, quote.energy_kwh))
         else:
@@ -219,13 +222,11 @@ async def _start(visit: Visit, scan_id: str, quote_id: str, message_id: int) -> 
     await live_message.adopt(visit, session.id, message_id)
 
 
-async def _show_running(visit: Visit, message_id: int) -> None:
-    """You are charging already: there."""
-    wanted = HistoryFilter(states=LIVE)
-    running = await visit.run_core(visit.services.charging.history, visit.user.id, None, 1, wanted)
-    if not running:
-        raise UserError("you_are_charging")
-    await visit.show(message_id, live_message.you_are_charging(visit.say, running[0].id))
+async def _running(visit: Visit) -> ChargingSession | None:
+    """What keeps this driver from starting another charge."""
+    wanted = HistoryFilter(states=BUSY)
+    found = await visit.run_core(visit.services.charging.history, visit.user.id, None, 1, wanted)
+    return found[0] if found else None
 
 
 async def _quote(visit: Visit, quote_id: str) -> FrozenQuote:

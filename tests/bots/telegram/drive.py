@@ -65,11 +65,18 @@ class Driver:
         self.driving.runs_jobs()
         self.looks()
 
+    def bot(self) -> Bot:
+        return Bot(TOKEN, AiohttpSession(api=TelegramAPIServer.from_base(self.talk.telegram.url)))
+
+    def following(self, bot: Bot) -> Following:
+        return Following(bot, self.talk.world.services)
+
     def looks(self) -> None:
+        """Once, as a process does that has just been started."""
+
         async def run() -> None:
-            server = TelegramAPIServer.from_base(self.talk.telegram.url)
-            async with Bot(TOKEN, AiohttpSession(api=server)) as bot:
-                following = Following(bot, self.talk.world.services)
+            async with self.bot() as bot:
+                following = self.following(bot)
                 await following.look()
                 following._run.close()
 
