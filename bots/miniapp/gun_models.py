@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from bots.miniapp.models import DecimalText, LatLng, Model, Moment, Money, NextChange, Operator
 from bots.miniapp.money_models import GunBody, Id, Quote
@@ -95,8 +96,45 @@ class Problem(Model):
     message: str = Field(description="What is asked or what is wrong, in the language asked for")
 
 
+_GUN: JsonDict = {
+    "operator_id": "SANDBOX01",
+    "id": "4403040001001",
+    "label": "01",
+    "plug": "gbt_dc",
+    "power_kw": "120",
+    "status": "free",
+    "text": "Gun 01 · GB/T DC · 120 kW",
+}
+_STATION: JsonDict = {
+    "id": "gq5v3hmxk7wte",
+    "name": "Lotus Road",
+    "operator": {"id": "SANDBOX01", "name": "Sandbox Charging"},
+    "address": "1 Lotus Road, Futian",
+    "lat": 22.541,
+    "lng": 114.058,
+    "datum": "wgs84",
+}
+_SCAN: JsonDict = {
+    "id": "pX3kq0aZbC1d",
+    "state": "ask_station",
+    "text": "hlht://4403040001001.SANDBOX01/",
+    "problem": {
+        "code": "scan_ask_station",
+        "message": "Are you at Lotus Road? Say yes only if that name is right.",
+    },
+    "reasons": ["farther_off"],
+    "gun": _GUN,
+    "station": _STATION,
+    "choices": [],
+    "official": None,
+    "expires_at": "2026-11-23T04:15:00Z",
+}
+
+
 class Scan(Model):
     """A code that was read, and what came of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCAN]})
 
     id: str
     state: ScanState = Field(
@@ -154,6 +192,32 @@ class OfferBody(Body):
     kwh: Kwh
 
 
+_OFFER: JsonDict = {
+    "id": "Zt1c9bQ2mS4uV6w8",
+    "station_id": "gq5v3hmxk7wte",
+    "station": "Lotus Road",
+    "operator": "Sandbox Charging",
+    "gun": {"operator_id": "SANDBOX01", "id": "4403040001001", "label": "01"},
+    "kwh": "30",
+    "expected": {"amount_minor": 3600, "currency": "CNY"},
+    "parts": {"energy": "24.00", "service": "12.00"},
+    "per_kwh": "1.2",
+    "hold": {"amount_minor": 4500, "currency": "CNY"},
+    "tariff_id": "t1",
+    "price_seen_at": "2026-11-23T04:00:00Z",
+    "expires_at": "2026-11-23T04:05:00Z",
+    "scan_id": "pX3kq0aZbC1d",
+    "available": {"amount_minor": 2000, "currency": "CNY"},
+    "missing": {"amount_minor": 2500, "currency": "CNY"},
+    "missing_text": "You have ¥20.00. Top up at least ¥25.00 to start.",
+    "next_change": {"at": "2026-11-23T12:00:00Z", "per_kwh": "0.7500"},
+    "minutes": 20,
+    "head": ["Lotus Road", "Sandbox Charging · Gun 01 · GB/T DC · 120 kW"],
+    "lines": ["💴 About ¥36.00 for 30 kWh (¥1.20/kWh)", "Energy cost ¥24.00 · Service ¥12.00"],
+    "promises": [{"id": "P1", "text": "You never pay more for a charge than the amount you said yes to."}],
+}
+
+
 class Promise(Model):
     id: str
     text: str
@@ -161,6 +225,8 @@ class Promise(Model):
 
 class Offer(Quote):
     """A quote for the gun that was scanned, with everything to know before the yes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_OFFER]})
 
     scan_id: str
     available: Money

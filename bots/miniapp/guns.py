@@ -6,6 +6,7 @@ Starting is POST /sessions with the offer's id. A person sees their own scans on
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import BoundedSemaphore
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
@@ -16,7 +17,7 @@ from bots.miniapp import gun_shapes as show
 from bots.miniapp import models, uploads
 from bots.miniapp.answers import json_answer, spoken
 from bots.miniapp.auth import BEARER, PREFIX, current_user
-from core.errors import TooMany, UserError
+from core.errors import NotReady, TooMany, UserError
 from core.geo import Point
 from core.guncode import gun_payload
 from core.scan import ScanSource, ScanState
@@ -28,6 +29,8 @@ from core.user import User
 GUNS = Tag(name="guns", description="From the code on a gun to an offer")
 # A photo of a wall of stickers: each code is a scan, and those count.
 MOST_CODES = 5
+# Pictures on their way through here: each keeps a thread, and the list needs some as well.
+PHOTOS_AT_ONCE = 16
 ReadCodes = Callable[[bytes], list[str]]
 
 _PLACE = {"lat": "number", "lng": "number", "datum": "string", "accuracy_m": "number"}
@@ -52,10 +55,20 @@ def blueprint(services: Services, read_codes: ReadCodes) -> APIBlueprint:
         abp_responses=dict.fromkeys((400, 401, 403, 404, 409, 413, 429, 503), models.Error),
     )
 
+    reading = BoundedSemaphore(PHOTOS_AT_ONCE)
+
     def asking() -> User:
         user = current_user(services)
         services.limiter.hit("api", user.id)
         return user
+
+    def read(image: bytes) -> list[str]:
+        if not reading.acquire(blocking=False):
+            raise NotReady("photos_waiting")
+        try:
+            return read_codes(image)
+        finally:
+            reading.release()
 
     def shown(told: Identified) -> Response:
         return json_answer(show.scan(told, spoken(), services.clock.now()))
@@ -72,7 +85,7 @@ def blueprint(services: Services, read_codes: ReadCodes) -> APIBlueprint:
         The code is never opened. A code that is refused is an answer too, with the reason in its `problem`.
         """
         user = asking()
-        source, texts, point = _read(services, user, query, read_codes)
+        source, texts, point = _read(services, user, query, read)
         if point is not None:
             services.whereabouts.here(user.id, point)
         say, at = spoken(), services.clock.now()

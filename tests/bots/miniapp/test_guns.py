@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 import web
-from bots.miniapp import guard, models
+from bots.miniapp import guard, guns, models
 from bots.miniapp import gun_models as shapes
 from bots.miniapp import money_models as money
 from bots.miniapp.uploads import MOST_PHOTO_BYTES
@@ -337,6 +338,28 @@ def test_a_wall_of_stickers_is_not_read_to_its_end(world: World, lin: Person, dr
     assert "Too many codes" in who.refused("POST", "/guns/resolve", 429, "too_many_scans", **photo)
 
 
+def test_a_crowd_of_pictures_leaves_threads_for_the_list(world: World, lin: Person, driving: Driving) -> None:
+    all_in, go_on = Barrier(guns.PHOTOS_AT_ONCE + 1), Event()
+
+    def reads_slowly(image: bytes) -> list[str]:
+        all_in.wait(30)
+        go_on.wait(30)
+        return [code(driving)]
+
+    app = web.create_app(world.services, read_photo=reads_slowly)
+    photo: dict[str, Any] = {"data": b"x", "content_type": "image/png"}
+    with ThreadPoolExecutor(guns.PHOTOS_AT_ONCE) as pool:
+        waiting = [
+            pool.submit(replace(lin, client=app.test_client()).asks, "POST", "/guns/resolve", **photo)
+            for _ in range(guns.PHOTOS_AT_ONCE)
+        ]
+        all_in.wait(30)
+        who = replace(lin, client=app.test_client())
+        assert "few seconds" in who.refused("POST", "/guns/resolve", 503, "photos_waiting", **photo)
+        go_on.set()
+        assert all(one.result(60)["codes"] for one in waiting)
+
+
 # --- one offer, one charge ----------------------------------------------------------------------------------------
 
 
@@ -371,6 +394,9 @@ def test_every_route_is_described_with_what_it_takes(client: FlaskClient) -> Non
         for operation in one.values():
             assert operation["security"] == [{"bearer": []}]
             assert {"200", "401", "404", "409", "413"} <= set(operation["responses"])
+    for model in (shapes.Scan, shapes.Offer):
+        (example,) = model.model_json_schema()["examples"]
+        assert model.model_validate(example)
     taken = mine["/api/v1/guns/resolve"]["post"]["requestBody"]["content"]
     assert set(taken) >= {"application/json", "multipart/form-data", "image/jpeg", "image/png", "image/webp"}
     assert set(taken["multipart/form-data"]["schema"]["properties"]) == {"image", "lat", "lng", "datum", "accuracy_m"}
