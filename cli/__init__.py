@@ -9,6 +9,7 @@ import click
 from cli import backups, bills, cases, chats, messages, money, reconcile, running, scan, scans, stations, suppliers
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
+from storage.errors import StorageUnavailable
 
 __all__ = [
     "backups",
@@ -43,6 +44,9 @@ def main() -> None:
         for problem_line in error.problems:
             click.echo(f"kilowatch: {problem_line}", err=True)
         sys.exit(2)
+    except StorageUnavailable as error:
+        click.echo(f"kilowatch: {error} (see `kilowatch doctor`)", err=True)
+        sys.exit(1)
     except UserError as error:
         from bots.wording import phrases
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 # How long a writer waits for the others. Catalogue batches take tenths of a second each.
 SQLITE_BUSY_MS = 20_000
@@ -24,11 +25,15 @@ READS_OPTION = "kilowatch_reads"
 
 def database_url(text: str) -> URL:
     """The URL as SQLAlchemy wants it. "postgres://" and "postgresql://" mean psycopg 3. Raises ValueError."""
-    url = make_url(text)
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        # The text itself may hold a password.
+        raise ValueError("this is no URL; write it like postgresql://user@host/name") from None
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ValueError(f"not a database we know: {url.drivername}")
+        raise ValueError(f"{url.drivername} is not a database we know; use postgresql:// or sqlite:///")
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
         raise ValueError("the database needs a file: one in memory would be another one in every thread")
     return url

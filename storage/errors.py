@@ -16,6 +16,9 @@ class StorageUnavailable(NotReady):
         super().__init__("not_ready", reason=reason)
         self.reason = reason
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 # PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRES_REASONS = {

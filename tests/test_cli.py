@@ -161,10 +161,24 @@ def test_the_doctor_fails_on_what_is_set_but_unreachable(kilowatch: Terminal) ->
     assert "canary" not in text
 
 
+AWAY = "postgresql://nobody:canary@127.0.0.1:1/kilowatch"
+
+
+def test_a_database_that_is_away_is_one_line_of_the_doctor(kilowatch: Terminal) -> None:
+    lines = kilowatch("doctor", ok=False, DATABASE_URL=AWAY).splitlines()
+    assert "FAIL database: the database does not answer" in lines
+    assert {"ok   Python", "--   Telegram", "--   supplier sandbox"} <= {line.split(":")[0] for line in lines}
+    told = kilowatch("near", "22.5410", "114.0580", ok=False, DATABASE_URL=AWAY)
+    assert told.strip() == "kilowatch: the database does not answer (see `kilowatch doctor`)"
+
+
 def test_wrong_settings_are_all_named(kilowatch: Terminal) -> None:
-    text = kilowatch("doctor", ok=False, PORT="x", TELEGRAM_MODE="smoke")
+    text = kilowatch("doctor", ok=False, PORT="x", TELEGRAM_MODE="smoke", DATABASE_URL="canary:no url")
     assert "PORT" in text
     assert "TELEGRAM_MODE" in text
+    assert "DATABASE_URL: this is no URL" in text
+    assert "canary" not in text
+    assert "DATABASE_URL: mysql is not" in kilowatch("doctor", ok=False, DATABASE_URL="mysql://canary@host/name")
 
 
 CITY = """station_id,longitude,latitude,fast,slow,count
