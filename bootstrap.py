@@ -90,7 +90,7 @@ from core.station import Station
 from jobs.queue import RqQueue, SilentQueue
 from jobs.redis_server import redis_binary
 from storage import migrate
-from storage.engine import open_engine
+from storage.engine import database_url, open_engine
 from storage.index import InMemoryStationIndex
 from storage.index.follower import IndexFollower
 from storage.redis_stream import NoChangeStream, RedisChangeStream
@@ -198,10 +198,15 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
     secret_key = env.get("SECRET_KEY", "")
     if secret_key and len(secret_key) < 32:
         problems.append("SECRET_KEY must have at least 32 random characters")
+    url = env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}"
+    try:
+        database_url(url)
+    except ValueError as error:
+        problems.append(f"DATABASE_URL: {error}")
     suppliers = _suppliers(env, port, problems)
     settings = Settings(
         home=home,
-        database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'kilowatch.sqlite3'}",
+        database_url=url,
         redis_url=env.get("REDIS_URL") or None,
         public_url=env.get("PUBLIC_URL", "").rstrip("/"),
         secret_key=secret_key,
@@ -613,7 +618,8 @@ def senders(settings: Settings, clock: Clock) -> dict[str, Sender]:
 
 def probes(settings: Settings) -> list[Probe]:
     """Everything `kilowatch doctor` looks at."""
-    live = live_suppliers(settings, open_database(settings), SystemClock())
+    # Not connected here: a database that is away is a line of its own and stops no other.
+    live = live_suppliers(settings, SqlDatabase(open_engine(settings.database_url)), SystemClock())
     return [
         Probe("Python", lambda: sys.version.split()[0]),
         Probe("database", lambda: _look_at_database(settings)),
