@@ -85,6 +85,7 @@ from core.services.reconciliation import ReconciliationService
 from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.watchdog import Watchdog
 from core.services.whereabouts import Whereabouts
 from core.station import Station
 from jobs.queue import RqQueue, SilentQueue
@@ -371,6 +372,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         wallet=wallet,
         notices=PaymentNotices(inbox, wallet, providers),
         books=books,
+        watchdog=Watchdog(database, clock, tell=tell, ring=outbox.ring),
         charging=charging,
         cases=cases,
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers, providers),
@@ -677,14 +679,19 @@ def _look_at_outbox(service: OutboxService) -> str:
 
 def _look_at_money(settings: Settings) -> str:
     """Whether charges can be started, and what waits for a person. The invariants are `kilowatch books`."""
-    with open_database(settings).read() as unit:
+    database, clock = open_database(settings), SystemClock()
+    with database.read() as unit:
         halts, cases = unit.halts.all(), unit.cases.listed(limit=1000)
     if halts:
         raise RuntimeError(f"no charge can be started ({halts[0].who}): {halts[0].reason}")
+    late = Watchdog(database, clock, tell=tell, ring=lambda _row: None).late()
+    if late.holds or late.refunds:
+        raise RuntimeError(f"{late.holds} holds, {late.refunds} refunds are later than promised; `kilowatch cases`")
+    waiting = f"; {late.waiting} holds are older than a day" if late.waiting else ""
     if not cases:
-        return "nothing waits for a decision"
-    age = SystemClock().now() - cases[0].opened_at
-    return f"{len(cases)} cases wait for a decision, the oldest for {age.days} days; `kilowatch cases`"
+        return f"nothing waits for a decision{waiting}"
+    age = clock.now() - cases[0].opened_at
+    return f"{len(cases)} cases wait for a decision, the oldest for {age.days} days; `kilowatch cases`{waiting}"
 
 
 def _look_at_payments(settings: Settings) -> str:

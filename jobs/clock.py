@@ -29,6 +29,7 @@ UPKEEP = {
     "look_at_payments": 15,
     "book_records": 30,
     "match_orphans": 600,
+    "watch_promises": 600,
     "merge_places": 60,
     "clean_up": 3600,
     "check_books": 6 * 3600,

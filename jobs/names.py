@@ -24,6 +24,7 @@ JOBS = {
     "pull_records": "jobs.charging.pull_records",
     "work_notices": "jobs.payments.work_notices",
     "look_at_payments": "jobs.payments.look_at_payments",
+    "watch_promises": "jobs.watchdog.watch_promises",
 }
 
 # Every other job is rung for on QUEUE.
@@ -46,4 +47,5 @@ TIMEOUTS_S = {
     "pull_records": 900,
     "work_notices": 60,
     "look_at_payments": 300,
+    "watch_promises": 120,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, func, literal_column, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from core.ledger import FLOOR_ZERO, Account, Cause, LedgerError, NotEnoughMoney, Posting, Pot, Transfer
@@ -160,6 +160,12 @@ class SqlLedger:
         statement = select(holds).where(holds.c.session_id == session_id)
         row = self.db.execute(statement.with_for_update() if self.locks else statement).first()
         return None if row is None else _hold(row)
+
+    def old_holds(self, before: datetime, limit: int) -> list[Hold]:
+        of = holds.c
+        # Written out, so that both databases see that the index of the active ones will do.
+        active = select(holds).where(of.state == literal_column("'active'"), of.held_at <= before)
+        return [_hold(row) for row in self.db.execute(active.order_by(of.held_at, of.session_id).limit(limit))]
 
     # --- the books ----------------------------------------------------------------------------------------------
 

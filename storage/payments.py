@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, or_
 from sqlalchemy import insert as plain_insert
 
 from core.money import Money
-from core.payments import TAKEN, Refund, RefundState, Topup, TopupState
+from core.payments import OPEN_REFUNDS, TAKEN, Refund, RefundState, Topup, TopupState
 from storage.bulk import insert, rows_by
 from storage.tables import refunds, topups
 
@@ -91,6 +91,12 @@ class SqlPayments:
 
     def refunds_due(self, at: datetime, limit: int) -> list[str]:
         return self._due(refunds, at, limit)
+
+    def overdue_refunds(self, at: datetime, limit: int) -> list[Refund]:
+        of = refunds.c
+        under_way = (of.done_at.is_(None), of.state.in_(sorted(OPEN_REFUNDS)), of.due_at <= at)
+        overdue = select(refunds).where(*under_way).order_by(of.due_at, of.id).limit(limit)
+        return [_refund(row) for row in self.db.execute(overdue).mappings()]
 
     def refunds_between(self, channel: str, since: datetime, until: datetime) -> list[Refund]:
         return [_refund(row) for row in self._between(refunds, refunds.c.done_at, channel, since, until)]

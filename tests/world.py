@@ -38,6 +38,7 @@ from core.services.reconciliation import ReconciliationService
 from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.watchdog import Watchdog
 from core.services.whereabouts import Whereabouts
 from core.station import (
     Connector,
@@ -273,6 +274,7 @@ def make_world(
         wallet=wallet,
         notices=PaymentNotices(inbox, wallet, providers),
         books=books,
+        watchdog=Watchdog(database, clock, tell=tell, ring=outbox.ring),
         charging=charging,
         cases=cases,
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers_with_guns, providers),

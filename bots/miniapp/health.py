@@ -77,6 +77,7 @@ class Gauges(Collector):
             with self.services.database.read() as unit:
                 suppliers = unit.catalogue.suppliers()
                 halts, cases = unit.halts.all(), unit.cases.listed(limit=CASES_AT_MOST)
+            late = self.services.watchdog.late()
         except Exception:
             log.exception("no figures from the database")
             yield _gauge("kilowatch_database_up", "1 when the database answers", 0)
@@ -91,6 +92,9 @@ class Gauges(Collector):
             outbox.add_metric(labels, count)
         yield outbox
         yield _gauge("kilowatch_starts_halted", "1 when no charge can be started", int(bool(halts)))
+        yield _gauge("kilowatch_holds_waiting", "Holds older than a day", late.waiting)
+        yield _gauge("kilowatch_holds_overdue", "Holds older than the 72 hours that are promised", late.holds)
+        yield _gauge("kilowatch_refunds_overdue", "Refunds later than the day that was named", late.refunds)
         yield from _case_gauges(cases, now)
         yield from _supplier_gauges(suppliers, now.timestamp())
 

@@ -148,6 +148,30 @@ MESSAGES = {
         ),
     ),
     # --- the wallet -------------------------------------------------------------------------------------------
+    "hold_kept": Message(
+        N_("Money still held"),
+        (
+            N_("{station}: {hold} is held since {held_at}, as {why}."),
+            N_("It is settled by {until_at} at the latest, by the meter if need be; the rest comes back."),
+            _REFERENCE,
+        ),
+    ),
+    "hold_overdue": Message(
+        N_("Held for too long"),
+        (
+            N_("{station}: {hold} is held since {held_at}, longer than we promise."),
+            N_("One of us looks at it now. You need do nothing; we tell you when it is back."),
+            _REFERENCE,
+        ),
+    ),
+    "refund_overdue": Message(
+        N_("Late: {amount}"),
+        (
+            N_("{amount} was to be paid out by {due_at}, and we have not heard that it was."),
+            N_("One of us asks for it now. You need do nothing; we tell you how it ends."),
+            _REFERENCE,
+        ),
+    ),
     "topup_paid": Message(
         N_("Paid in: {amount}"),
         (N_("{amount} is in your balance. Send your location to find a gun."), _REFERENCE),
@@ -203,6 +227,11 @@ _REASONS = {
     "cancelled": N_("you called it off."),
     "other": N_("the operator refused it. Try again, or another gun."),
 }
+# Why money is still held after a day.
+_WHYS = {
+    "no_bill": N_("the operator has not sent its bill yet"),
+    "no_end": N_("the operator does not say whether the charge has ended"),
+}
 # A line that is said only where its parameter is true.
 _ONLY_IF = {MESSAGES["receipt"].lines[2]: "reviewed"}
 _REPEATED = N_("Said again, in case the first one did not arrive ({reference}).")
@@ -251,6 +280,8 @@ def _shown(say: Wording, name: str, value: Any, time_zone: str) -> str:
             return day if name.startswith("due") else f"{day} {say.clock(at, time_zone)}"
     if name == "reason":
         return start_failure(say, str(value))
+    if name == "why":
+        return say(_WHYS[str(value)])
     if name.endswith("_at") and isinstance(value, str):
         return _shown(say, name, {"at": value}, time_zone)
     if name.endswith("_m") and isinstance(value, int):

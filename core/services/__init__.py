@@ -23,6 +23,7 @@ from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
+from core.services.watchdog import Watchdog
 from core.services.whereabouts import Whereabouts
 
 
@@ -46,6 +47,7 @@ class Services:
     wallet: WalletService
     notices: PaymentNotices  # of payment providers
     books: BooksService
+    watchdog: Watchdog  # over holds and refunds that take long
     charging: ChargingService
     cases: CaseService
     reconciliation: ReconciliationService

@@ -48,6 +48,8 @@ transfers = table(
     sqlite_autoincrement=True,
 )
 
+_ACTIVE = text("state = 'active'")
+
 holds = table(
     "holds",
     Column("session_id", Words, ForeignKey("charging_sessions.id"), primary_key=True),
@@ -63,6 +65,7 @@ holds = table(
     CheckConstraint("state IN ('active', 'resolved')", name="state"),
     CheckConstraint("state = 'active' OR captured + released = amount", name="resolved_whole"),
     CheckConstraint("state = 'resolved' OR captured + released = 0", name="active_whole"),
+    Index("ix_holds_active", "held_at", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
 )
 
 # --- sessions -------------------------------------------------------------------------------------------------
