@@ -144,7 +144,7 @@ def _label(place: Place, gun: Gun, form: str, status: Status) -> str:
     return (
         f'<section class="label"><h2>{escape(gun.label)}</h2><p>{plug} · {gun.power_kw} kW</p>{_svg(text)}'
         f'<p class="number">{escape(number[:-4])}<b>{escape(number[-4:])}</b></p>'
-        f"<p>{escape(NAME)} · {escape(place.name)}</p>"
+        f"<p>沙盒充电 · {escape(NAME)}<br>{escape(place.name)}</p>"
         f'<p class="screen now">{_STATES[status]} '
         f'<a href="/labels/{gun.id}.png?form={form}" download>下载图片 · Download PNG</a></p></section>'
     )
