@@ -162,7 +162,8 @@ def view(say: Wording, one: ChargingSession, hold: Money | None, at: datetime, z
     elif one.state is SessionState.START_UNKNOWN:
         lines.append(say("The operator has not answered. We keep asking and tell you; your money is safe."))
     elif one.state is SessionState.START_FAILED:
-        lines += [start_failure(say, one.failure), say("Nothing was charged; all of the hold is back.")]
+        reason = start_failure(say, one.failure)
+        lines += [reason[:1].upper() + reason[1:], say("Nothing was charged; all of the hold is back.")]
     elif one.state in LIVE:
         lines += _meter(say, one, hold, at, zone)
     else:

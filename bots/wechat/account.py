@@ -120,6 +120,10 @@ class AccountTalk:
             )
         )
 
+    def asks(self, visitor: Visitor) -> bool:
+        """Whether a yes would be one to keeping searches."""
+        return bool(self._consent_asked.get(visitor.openid))
+
     def agree(self, visitor: Visitor) -> str:
         """A yes counts only right after the question: consent must be to something that was said."""
         if not self._consent_asked.get(visitor.openid):

@@ -11,8 +11,8 @@ from decimal import Decimal
 from bots import charge, money
 from bots.wechat.account import Visitor
 from bots.wechat.asked import About, Asked, Question
-from bots.wechat.hints import AS_PROMISED
-from bots.wechat.render import NAME_MAX, plain
+from bots.wechat.hints import AS_PROMISED, WHILE_IT_GOES
+from bots.wechat.render import NAME_MAX, PageLinks, link, plain
 from bots.wechat.wallet import page_link
 from bots.wechat.words import Wish, Words
 from bots.wording import Wording, phrases
@@ -21,12 +21,14 @@ from core.payments import TopupState
 from core.ports import HistoryFilter
 from core.scan import Scan
 from core.services import Services
+from core.services.alternatives import Alternative
 from core.services.guns import ChargeOffer
-from core.session import BUSY, ChargingSession, FrozenQuote
+from core.session import BUSY, ChargingSession, FrozenQuote, SessionState
 
 ALTERNATIVES = 3
 ORDERS_LOOKED_AT = 3
 _UNPAID = frozenset(TopupState) - {TopupState.PAID, TopupState.CLOSED, TopupState.PARKED}
+_BEGINNING = frozenset({SessionState.HELD, SessionState.STARTING})
 # A price that is gone: the driver sees the new one and says yes again.
 _ASK_AGAIN = frozenset({"quote_expired", "no_such_quote", "other_request_same_key", "not_enough_money"})
 # This gun will not do: another one might.
@@ -65,13 +67,13 @@ class ChargeTalk:
         say = visitor.say
         other = say("Another energy: reply “20 kWh”.")
         if one.missing is None:
-            start = say("Plug in and reply “charge” to start ({hold} is held).", hold=say.money(one.quote.hold))
+            start = say("👉 Plug in and reply “charge” to start ({hold} is held).", hold=say.money(one.quote.hold))
             return [start, other]
         query = {"topup": str(one.missing.amount_minor), "currency": one.missing.currency}
         page = page_link(
             self.services, visitor, "/wallet", say("Top up {amount}", amount=say.money(one.missing)), query
         )
-        return [charge.missing_line(say, one), *page, say("Paid? Reply “continue”."), other]
+        return [charge.missing_line(say, one), *page, say("👉 Paid? Reply “continue”."), other]
 
     def other_energy(self, visitor: Visitor, kwh: str) -> str:
         """The open offer for another energy; "" where none is open."""
@@ -103,20 +105,17 @@ class ChargeTalk:
             raise problem
         say = visitor.say
         found = self.services.guns.alternatives(scan.station_id, scan.ref, ALTERNATIVES)
-        rows = [
-            plain(
-                money.joined(
-                    money.clean(one.station.name, NAME_MAX),
-                    say.distance(one.distance_m),
-                    say.plural("{n} free gun", "{n} free guns", one.free),
-                )
-            )
-            for one in found
-        ]
-        lines = [phrases.error(say, problem)]
-        if rows:
-            lines += [say("Free nearby:"), *(f"· {row}" for row in rows)]
-        return "\n".join(lines)
+        rows = [self._alternative(visitor, one) for one in found]
+        head = say("Free nearby, with your plug:") if rows else ""
+        return "\n".join(filter(None, (phrases.error(say, problem), head, *rows)))
+
+    def _alternative(self, visitor: Visitor, one: Alternative) -> str:
+        """A row that opens the station, with the way there, on the page."""
+        say, station = visitor.say, one.station
+        name = plain(station.name, NAME_MAX) or say("Charging station")
+        url = PageLinks(self.services.public_url, station.point, visitor.user.language).station(station.id)
+        free = say.plural("{n} free gun", "{n} free guns", one.free)
+        return money.joined(f"· {link(name, url) if url else name}", say.distance(one.distance_m), free)
 
     # --- the yes ----------------------------------------------------------------------------------------------
 
@@ -161,8 +160,9 @@ class ChargeTalk:
         if not view.may_stop:
             return self._view(visitor, busy)
         self.asked.put(visitor.openid, Question(About.STOP, session_id=busy.id))
-        lines = [say("End this charge?"), *map(plain, view.lines)]
-        return "\n".join((*lines, say("Reply “yes” or “no”.")))
+        # What was charged so far helps to decide; the rest of the view does not.
+        told = view.lines[:3] if busy.state is SessionState.CHARGING else view.lines[:1]
+        return "\n".join((say("End this charge?"), *map(plain, told), say("Reply “yes” or “no”.")))
 
     def stops_what(self, visitor: Visitor) -> str:
         """A bare "stop" while a charge runs may mean the charge or our messages; "" where none runs."""
@@ -177,7 +177,7 @@ class ChargeTalk:
             return ""
         self.asked.forget(visitor.openid)
         if words.wish is Wish.NO:
-            return visitor.say("It goes on. “status” shows how it stands.")
+            return visitor.say("All right, it is not stopped. “status” shows how it stands.")
         return self._view(visitor, self.charging.stop(visitor.user.id, question.session_id))
 
     def _busy(self, visitor: Visitor) -> ChargingSession | None:
@@ -194,7 +194,9 @@ class ChargeTalk:
         say, view = visitor.say, self._shown(visitor, one)
         lines = [view.title, *map(plain, view.lines)]
         if view.may_stop:
-            lines.append(say("We tell you what happens. Reply “status” to look, “stop charge” to end it."))
+            if one.state in _BEGINNING:
+                lines.append(say("We tell you as soon as it charges."))
+            lines.append(say(WHILE_IT_GOES))
         elif self.services.aftermath.asked(one):
             lines.append(say(AS_PROMISED))
         return "\n".join(lines)
@@ -213,4 +215,4 @@ def changed(say: Wording, before: FrozenQuote, now: FrozenQuote) -> str:
         told.append(say("hold {change}", change=f"{say.money(before.hold)} → {say.money(now.hold)}"))
     if not told:
         return say("The price was looked up again: it is the same.")
-    return say("The price has changed: {change}", change=", ".join(told))
+    return say("⚠ The price has changed, nothing was started: {change}", change=" · ".join(told))

@@ -23,7 +23,7 @@ from bots.wording import phrases
 from core.errors import SupplierUnavailable, UserError
 from core.geo import Datum
 from core.ports import KnowsUnionid
-from core.scan import ScanState
+from core.scan import OPEN, ScanState
 from core.services import Services
 from core.services.linking import code_in
 from core.user import Channel, Identity
@@ -78,7 +78,7 @@ class Conversation:
             Wish.SETTINGS: lambda visitor, _: account.settings(visitor),
             Wish.LANGUAGE: account.language,
             Wish.PRIVACY: lambda visitor, _: account.privacy(visitor),
-            Wish.YES: lambda visitor, _: person.agree(visitor) or account.agree(visitor),
+            Wish.YES: lambda visitor, _: person.agree(visitor) or self._agreed(visitor),
             Wish.NO: lambda visitor, _: person.disagree(visitor) or account.disagree(visitor),
             Wish.PROFILE: lambda visitor, _: person.profile(visitor),
             Wish.QUIET: person.quiet,
@@ -190,6 +190,15 @@ class Conversation:
             return visitor
         self.services.login.unionid_known(visitor.identity, unionid)
         return self.visitor(push.openid)
+
+    def _agreed(self, visitor: Visitor) -> str:
+        """A yes to what this process no longer knows of, at a gun most likely: it is asked once more."""
+        if self.account.asks(visitor):
+            return self.account.agree(visitor)
+        scan = self.scan.fresh(visitor)
+        if scan is not None and scan.state in OPEN:
+            return self.scan.again(visitor, scan)
+        return self.charge.running(visitor) or self.account.agree(visitor)
 
     def _cancelled(self, visitor: Visitor) -> str:
         """Whatever was asked is no longer open. A charge that runs goes on, and that is said."""

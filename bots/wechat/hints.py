@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from bots.wording import N_, wording
 
-_WHILE_IT_GOES = N_("Reply “status” to look, “stop charge” to end it.")
+WHILE_IT_GOES = N_("Reply “status” to look, “stop charge” to end it.")
 _TO_STOP = N_("Enough? Reply “stop charge”.")
 AS_PROMISED = N_("Was it as promised? Reply “good” or “bad”; “receipt 1” shows the bill.")
 
 # By the code of the message (bots/wording/messages.py).
 HINTS = {
-    "charge_started": _WHILE_IT_GOES,
+    "charge_started": WHILE_IT_GOES,
     "start_unknown": N_("Reply “status” to look."),
-    "start_failed": N_("To try again, scan the code once more."),
+    "start_failed": N_("To try again reply “charge”; at another gun scan its code."),
     "charge_slows": _TO_STOP,
     "charge_nearly_done": _TO_STOP,
     "hold_nearly_used": _TO_STOP,
     "idle_fee_soon": _TO_STOP,
-    "hold_extended": _WHILE_IT_GOES,
-    "charge_unseen": _WHILE_IT_GOES,
+    "hold_extended": WHILE_IT_GOES,
+    "charge_unseen": WHILE_IT_GOES,
     "receipt": AS_PROMISED,
     "settled_without_record": AS_PROMISED,
     "topup_paid": N_("At the gun already? Reply “continue”."),

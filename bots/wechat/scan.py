@@ -100,8 +100,10 @@ class ScanTalk:
         """The answer to what a scan asks; "" where this line is none. Raises UserError."""
         user_id, openid = visitor.user.id, visitor.openid
         line = unicodedata.normalize("NFKC", typed).strip()
-        if (question := self.asked.of(openid, About.WHICH_GUN)) and _CHOICE.fullmatch(line):
-            return self._choose(visitor, question.scan_id, int(line) - 1)
+        if (question := self.asked.of(openid, About.WHICH_GUN)) and (
+            answer := self._choose(visitor, question.scan_id, line)
+        ):
+            return answer
         if (question := self.asked.of(openid, About.WHICH_SCAN)) and _CHOICE.fullmatch(line):
             if not 1 <= int(line) <= len(question.scan_ids):
                 return self._none_of(visitor, 1, len(question.scan_ids))
@@ -110,10 +112,9 @@ class ScanTalk:
             if words.wish is Wish.YES:
                 return self.told(visitor, self.guns.at_station(user_id, question.scan_id))
             if words.wish is Wish.NO:
-                self.asked.forget(openid)
-                return "\n".join(
-                    (visitor.say("Then it is not your gun's code."), self._by_hand(visitor, report=True))
-                )
+                self.asked.put(openid, Question(About.GUN_NUMBER))
+                not_mine = visitor.say("Then do not use this code. Scan the one on the gun beside you.")
+                return "\n".join((not_mine, self._by_hand(visitor, report=True)))
         if self.asked.of(openid, About.GUN_NUMBER) and _LABEL.fullmatch(line):
             return self.typed(visitor, line)
         four = re.sub(r"[\s*_-]", "", line)
@@ -169,8 +170,15 @@ class ScanTalk:
         self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
         return "\n".join((sentence, self._by_hand(visitor, report=scan.source is not ScanSource.TYPED)))
 
-    def _choose(self, visitor: Visitor, scan_id: str, number: int) -> str:
+    def _choose(self, visitor: Visitor, scan_id: str, line: str) -> str:
+        """The gun whose number in the list, or whose label, this is; "" where it is neither."""
         told = self.guns.scan(visitor.user.id, scan_id)
+        # "01" is what stands on a gun, "1" the first row.
+        labels = {gun.connector.label.casefold(): number for number, gun in told.choices}
+        number = labels.get(line.casefold()) if not line.isdecimal() or line.startswith("0") else None
+        if number is None and not _CHOICE.fullmatch(line):
+            return ""
+        number = int(line) - 1 if number is None else number
         if told.choices and number not in {one for one, _ in told.choices}:
             return self._none_of(visitor, told.choices[0][0] + 1, told.choices[-1][0] + 1)
         return self.told(visitor, self.guns.choose(visitor.user.id, scan_id, number))
@@ -211,8 +219,8 @@ class ScanTalk:
 
     def _by_hand(self, visitor: Visitor, *, report: bool = False) -> str:
         say = visitor.say
-        how = say("Typing it: “scan 12345678”.")
-        return f"{how} {say('A wrong sticker? Reply “report”.')}" if report else how
+        how = say("Type its number like this: “scan 12345678”.")
+        return f"{how}\n{say('A wrong sticker? Reply “report”.')}" if report else how
 
     # --- codes ------------------------------------------------------------------------------------------------
 

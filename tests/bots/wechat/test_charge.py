@@ -25,7 +25,7 @@ FULL_PATH = {
     },
     "en": {
         "yes": "charge", "status": "status", "stop": "stop charge", "sure": "yes", "receipt": "receipt 1",
-        "offer": "💴 About ¥45.00 for 30 kWh (¥1.50/kWh)", "how": "Plug in and reply “charge” to start (",
+        "offer": "💴 About ¥45.00 for 30 kWh (¥1.50/kWh)", "how": "👉 Plug in and reply “charge” to start (",
         "starting": "⏳ Starting…", "began": "Charging has begun", "going": "⚡ Charging",
         "question": "End this charge?", "stopping": "⏳ Stopping…", "ended": "Charging has ended",
         "bill": "Your bill: ¥15.71", "sheet": "10.47 kWh",
@@ -81,7 +81,7 @@ def test_an_expired_price_is_shown_anew_and_asked_again(town: Town) -> None:
     town.world.clock.advance(minutes=6)
     town.pulls()
     again = lin.says("充电")
-    assert again.startswith("⚠ 价格有变：¥1.50/度 → ¥1.80/度, ¥45.00 → ¥54.00, 冻结 ¥57.00 → ¥68.00")
+    assert again.startswith("⚠ 价格有变，尚未启动：¥1.50/度 → ¥1.80/度 · ¥45.00 → ¥54.00 · 冻结 ¥57.00 → ¥68.00")
     assert lin.sessions == []
     lin.says("充电")
     assert [str(one.quote.expected.decimal) for one in lin.sessions] == ["54.00"]
@@ -175,7 +175,7 @@ def test_stop_may_mean_the_charge_or_the_messages(town: Town) -> None:
     assert "要结束充电，回复“停止充电”" in lin.says("停止")
     assert "不再主动发消息" in lin.says("停止消息")
     assert "要结束这次充电吗？" in lin.says("停止充电")
-    assert "继续充" in lin.says("否")
+    assert "好的，不停止。" in lin.says("否")
     assert lin.sessions[0].state is SessionState.CHARGING
     lin.says("结束充电")
     lin.says("隐私")
@@ -204,7 +204,8 @@ def test_a_start_that_fails_says_why_and_what_next(town: Town) -> None:
         town.driving.supplier.refuses_starts = ""
     assert "枪没有插好" in told
     assert "¥57.00 已回到你的余额" in told
-    assert told.endswith("想再试，请重新扫码。")
+    assert "想再试，回复“充电”" in told
+    assert "👉 插好枪，回复“充电”开始" in lin.says("充电")
 
 
 def settled(town: Town) -> ChargingDriver:
@@ -288,7 +289,7 @@ def test_a_hostile_supplier_changes_no_card(town: Town) -> None:
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "\n9. 假站" not in text
-    assert "附近有空闲：" in talk[-1]
+    assert "附近有空闲且接口相同的枪：" in talk[-1]
 
 
 def test_cancel_ends_the_question_and_no_charge(town: Town) -> None:

@@ -226,3 +226,28 @@ def test_a_code_to_scan_carries_the_scene(wechat: WechatApi, api: Api) -> None:
     assert shown.query == {"ticket": "gQH47j+/="}
     with pytest.raises(SupplierUnavailable, match="showqrcode"):
         wechat.qr_picture("link_abc", timedelta(minutes=10))
+
+
+# --- pictures that people send ----------------------------------------------------------------------------------
+
+
+def test_a_picture_comes_with_another_token_where_this_one_is_refused(wechat: WechatApi, api: Api) -> None:
+    api.pictures["m1"] = b"\xff\xd8picture"
+    assert wechat.media("m1") == b"\xff\xd8picture"
+    api.valid = {"canary-token-of-somebody-else"}
+    api.new_token_each_time = True
+    assert wechat.media("m1") == b"\xff\xd8picture"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"errcode": 40007, "errmsg": "invalid media_id"}, {"video_url": "http://film"}, b"{broken", (500, b""),
+     (302, b"http://127.0.0.1:1/"), b"x" * (10 * 1024 * 1024 + 1)],
+    ids=["gone", "film", "broken", "fault", "elsewhere", "too large"],
+)  # fmt: skip
+def test_a_picture_that_cannot_be_had_tells_no_token(wechat: WechatApi, api: Api, answer: object) -> None:
+    api.answers["/cgi-bin/media/get"] = [answer]
+    with pytest.raises(SupplierUnavailable) as refused:
+        wechat.media("m1")
+    assert refused.value.asked == "media/get"
+    assert "canary-token" not in f"{refused.value} {refused.value.detail}"

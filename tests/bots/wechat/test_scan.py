@@ -189,9 +189,11 @@ def test_no_is_an_answer_too(town: Town) -> None:
     lin, station = town.driver(), town.station()
     lin.stands_at(DOWN_THE_ROAD)
     lin.scans(label(station))
-    assert "那这不是您这把枪的码。" in lin.says("否")
+    assert "那请不要用这个码。" in lin.says("否")
     assert lin.scan.state is ScanState.ASK_STATION
-    assert lin.says("充电").startswith("您在"), "nothing is offered before a yes"
+    for words in ("充电", "是"):
+        lin.wechat = town.process()
+        assert lin.says(words).startswith("您在"), "nothing is offered before a yes to the question"
 
 
 def test_far_away_it_is_refused_and_can_be_reported(town: Town) -> None:
@@ -249,7 +251,8 @@ def test_a_label_at_two_stations_asks_which_and_numbers_mean_guns(town: Town) ->
     yes = lin.says("2")
     answer = lin.says("是") if "请回复“是”" in yes else yes
     assert "我们无法启动这把枪" in answer
-    assert f"· {other.name} · 0 米 · 空闲 2 把" in answer
+    assert f"{other.name}</a> · 0 米 · 空闲 2 把" in answer
+    assert f"?station={other.id}&" in answer
     lin.says("扫码 06")
     lin.says("列表")
     assert "请回复您的枪前面的序号" not in lin.says("1"), "a list was shown since: the number is its row"

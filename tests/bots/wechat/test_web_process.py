@@ -17,7 +17,8 @@ import requests
 
 from core.clock import SystemClock
 from core.geo import Datum
-from tests.bots.wechat.pretend import AES_KEY, APP_ID, LIN, TOKEN, Platform
+from tests.bots.wechat.pretend import AES_KEY, APP_ID, LIN, SECRET, TOKEN, Api, Platform, serving_api
+from tests.bots.wechat.town import qr
 from tests.world import HERE, make_world
 
 pytestmark = pytest.mark.process
@@ -29,8 +30,8 @@ GCJ = HERE.to(Datum.GCJ02)
 class Web:
     """The process, and WeChat in front of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, api: Api) -> None:
+        self.folder, self.api = folder, api
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -47,6 +48,8 @@ class Web:
             "WECHAT_APP_ID": APP_ID,
             "WECHAT_TOKEN": TOKEN,
             "WECHAT_AES_KEY": AES_KEY,
+            "WECHAT_APP_SECRET": SECRET,
+            "WECHAT_API_BASE": self.api.url,
         }
         with (self.folder / "web.log").open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "web"], cwd=ROOT, env=env, stderr=log, stdout=log)
@@ -81,11 +84,24 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     world = make_world(folder)
     world.clock.time = SystemClock().now()
     world.station("莲花路充电站", HERE.lat, HERE.lng, price="1.20", service="0.40", free=3, guns=5)
-    running = Web(folder)
-    running.start()
-    yield running
-    running.stop()
-    for private in (LIN, AES_KEY, TOKEN, "22.54", "22.53", "114.05", "114.06"):
+    with serving_api() as api:
+        running = Web(folder, api)
+        running.start()
+        yield running
+        running.stop()
+    for private in (
+        LIN,
+        AES_KEY,
+        TOKEN,
+        SECRET,
+        "canary-token",
+        "mmbiz",
+        "FAKE00001",
+        "22.54",
+        "22.53",
+        "114.05",
+        "114.06",
+    ):
         assert private not in running.log, private
 
 
@@ -97,6 +113,13 @@ def test_a_location_gets_the_list(web: Web) -> None:
     assert "充 30 度约 ¥48.00（¥1.60/度）" in reply.text
     assert "电费 ¥36.00 + 服务费 ¥12.00" in reply.text
     assert "空闲 3/5" in reply.text
+
+
+def test_a_photo_is_fetched_and_read(web: Web) -> None:
+    web.api.pictures["m1"] = qr("hlht://11000000001.FAKE00001/")
+    reply = web.wechat.push(web.wechat.photo(LIN, "m1"))
+    assert reply.text is not None
+    assert "我们不认识这把枪" in reply.text
 
 
 def test_a_repeated_delivery_gets_the_same_reply(web: Web) -> None:
