@@ -34,6 +34,10 @@ MOST_CODES = 4  # looked at in one photo
 MOST_GUNS = 24  # buttons under a station
 SCAN_WORDS = frozenset(wording(language)(SCAN) for language in LANGUAGES)
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff")
+_MAP_HOSTS = frozenset(
+    {"surl.amap.com", "uri.amap.com", "j.map.baidu.com", "map.baidu.com", "maps.apple.com", "maps.app.goo.gl",
+     "maps.google.com", "www.google.com"}
+)  # fmt: skip
 _FREE_FIRST = (ConnectorStatus.FREE, ConnectorStatus.UNKNOWN)
 
 
@@ -105,7 +109,7 @@ class GunTyped(Filter):
         if not text or text.startswith("/") or parse_point(text):
             return False
         code = parse(text)
-        if (code.known and not code.guess) or "://" in text:
+        if (code.known and not code.guess) or _is_address(text, code.host_normal):
             return {"code": text, "asked": None}
         if not visit.private:
             return False
@@ -116,6 +120,11 @@ class GunTyped(Filter):
         if code.known and visit.expected.is_number(visit.chat_id, visit.now):
             return {"code": text, "asked": None}
         return False
+
+
+def _is_address(text: str, host: str) -> bool:
+    """A web address alone, as a sticker holds one. Links of maps are places that somebody shares."""
+    return re.fullmatch(r"\S+://\S+", text) is not None and host not in _MAP_HOSTS
 
 
 def _may_be_last_four(text: str) -> bool:

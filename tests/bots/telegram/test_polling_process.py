@@ -15,11 +15,15 @@ import pytest
 from bots.telegram.buttons import Act, Search, pack
 from bots.telegram.menu import COMMANDS
 from core.geo import Point
+from core.scan import LiveMessage
 from core.station import station_key
 from core.user import Channel, ConsentPurpose, Identity, User
 from core.wishes import Mode
+from tests.bots.driving import Driving
 from tests.bots.telegram.process import TelegramProcess, city
 from tests.bots.telegram.server import TOKEN, BotApi, Person, Shown
+from tests.bots.telegram.stickers import photo_of
+from tests.fakes import OPERATOR
 from tests.world import World
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
@@ -488,6 +492,36 @@ def test_the_wallet_opens_and_leads_on(telegram: BotApi, bot: TelegramProcess) -
     assert "Nothing was charged" in answer.params["text"]
     lin.says("/statement")
     telegram.wait(lambda: "Nothing has been paid yet." in last(lin).text)
+
+
+# --- charging -----------------------------------------------------------------------------------------------------
+
+
+def test_a_photo_is_read_by_the_process(telegram: BotApi, bot: TelegramProcess) -> None:
+    lin = telegram.person("Lin")
+    lin.sends_photo(photo_of(f"hlht://NoSuchGun1.{OPERATOR}/"))
+    assert "We do not know this gun" in telegram.wait(lambda: lin.messages)[0].text
+
+
+def test_a_charge_is_followed_by_the_process(telegram: BotApi, bot: TelegramProcess, world: World) -> None:
+    lin = telegram.person("Lin")
+    lin.says("/charge")
+    shown = telegram.wait(lambda: lin.messages)[0]
+    driving = Driving(world)
+    user_id = account(world, lin).id
+    driving.tops_up(user_id, 100)
+    session = driving.begins(user_id)
+    with world.services.database.write() as unit:
+        unit.live_messages.put(
+            LiveMessage(session.id, "telegram", str(lin.id), str(shown.message_id), "", world.clock.now())
+        )
+    telegram.wait(lambda: "Starting" in shown.text)
+    world.clock.advance(seconds=30)
+    driving.runs_jobs()
+    telegram.wait(lambda: shown.text.startswith("⚡ Charging"))
+    driving.ends(session)
+    telegram.wait(lambda: shown.text.startswith("Settled"))
+    assert "🧾 Receipt" in shown.buttons
 
 
 # --- the end ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -71,14 +72,15 @@ def telegram() -> Iterator[Telegram]:
     thread.join(5)
 
 
-def row() -> OutboxRow:
+def row(code: str = "") -> OutboxRow:
+    body = json.dumps({"code": code, "params": {"session_id": "s1"}}) if code else "{}"
     return OutboxRow(
-        5, "k", MessageClass.MONEY, "say", "s1", "telegram", "42", "{}", OutboxState.SENDING, 1, NOW, NOW, None
+        5, "k", MessageClass.MONEY, "say", "s1", "telegram", "42", body, OutboxState.SENDING, 1, NOW, NOW, None
     )
 
 
-def send(telegram: Telegram) -> Result:
-    return TelegramSender(TelegramMessenger("1:x", telegram.url)).send(row(), SAID)
+def send(telegram: Telegram, code: str = "", said: Said = SAID) -> Result:
+    return TelegramSender(TelegramMessenger("1:x", telegram.url)).send(row(code), said)
 
 
 def test_it_is_said_with_a_bold_title_and_nothing_foreign_is_markup(telegram: Telegram) -> None:
@@ -87,6 +89,26 @@ def test_it_is_said_with_a_bold_title_and_nothing_foreign_is_markup(telegram: Te
     assert call["chat_id"] == "42"
     assert call["text"] == "<b>Your bill: ¥32.50</b>\nLotus &lt;Road&gt; &amp; more: 30.5 kWh.\nReference: s1"
     assert call["parse_mode"] == "HTML"
+
+
+def test_what_can_be_done_about_it_stands_under_it(telegram: Telegram) -> None:
+    for code, label, data in (
+        ("receipt", "🧾 Receipt", "1Wbs1"),
+        ("hold_nearly_used", "⏹ Stop", "1Ess1"),
+        ("start_failed", "🔎 Another gun nearby", "1Efs1"),
+    ):
+        send(telegram, code)
+        keyboard = telegram.calls[-1]["reply_markup"]["inline_keyboard"]
+        assert keyboard == [[{"text": label, "callback_data": data}]]
+    send(telegram, "receipt", replace(SAID, language="zh-CN"))
+    assert telegram.calls[-1]["reply_markup"]["inline_keyboard"][0][0]["text"] == "🧾 充电单"
+
+
+def test_only_a_start_that_is_seen_anyway_makes_no_noise(telegram: Telegram) -> None:
+    for code in ("charge_started", "stop_failed"):
+        send(telegram, code)
+        assert "reply_markup" not in telegram.calls[-1]
+        assert telegram.calls[-1].get("disable_notification") is (True if code == "charge_started" else None)
 
 
 def refusal(code: int, words: str, **parameters: int) -> dict[str, Any]:
