@@ -13,7 +13,7 @@ setup-dev:
 	@scripts/setup.sh --dev
 
 test: setup-dev
-	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup-dev
 	@.venv/bin/ruff format --check .

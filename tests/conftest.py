@@ -38,6 +38,12 @@ def _has_room(folder: Path) -> bool:
     return there.f_bavail * there.f_frsize >= ENOUGH_BYTES and not there.f_flag & os.ST_NOEXEC
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes or browsers go first: they take longest, and one begun last holds up the end."""
+    slow = {one.path for one in items if one.get_closest_marker("process") or one.get_closest_marker("browser")}
+    items.sort(key=lambda one: one.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """A command run inside a test sets up the logs of a process; the next test has its own again."""
