@@ -15,7 +15,7 @@ from bots.miniapp import gun_models, models, money_models
 from core.guncode import gun_payload
 from tests.bots.driving import Driving
 from tests.bots.miniapp.test_wallet import Person, person
-from tests.world import make_world
+from tests.world import World, make_world
 
 TEXTS = st.one_of(
     st.text(max_size=60),
@@ -52,17 +52,21 @@ QUESTIONS = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def lin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = make_world(tmp_path_factory.mktemp("odd"))
+    yield world
+    world.services.database.close()  # type: ignore[attr-defined]  # it is the SQL one
+
+
+@pytest.fixture(scope="module")
+def lin(world: World) -> Person:
     driving = Driving(world)
     world.services.index.refresh()
-    who = person(
-        web.create_app(world.services, read_photo=lambda image: [gun_payload(driving.guns[0])]).test_client(), "lin"
-    )
+    label = gun_payload(driving.guns[0])
+    who = person(web.create_app(world.services, read_photo=lambda image: [label]).test_client(), "lin")
     who.tops_up(world, 20000)
     driving.ends(driving.begins(who.user_id))
-    yield who
-    world.services.database.close()  # type: ignore[attr-defined]  # it is the SQL one
+    return who
 
 
 def ask(who: Person, method: str, path: str, **more: object) -> tuple[int, dict[str, object]]:
@@ -76,7 +80,8 @@ def ask(who: Person, method: str, path: str, **more: object) -> tuple[int, dict[
 
 @given(body=BODIES)
 @settings(max_examples=80, deadline=None)
-def test_no_wish_breaks_the_scan(lin: Person, body: dict[str, object]) -> None:
+def test_no_wish_breaks_the_scan(world: World, lin: Person, body: dict[str, object]) -> None:
+    world.clock.advance(minutes=5)  # so that it is not the many scans that are refused
     status, doc = ask(lin, "POST", "/guns/resolve", data=json.dumps(body), content_type="application/json")
     assert status in (200, 400, 429)
     if status == 200:
@@ -85,7 +90,8 @@ def test_no_wish_breaks_the_scan(lin: Person, body: dict[str, object]) -> None:
 
 @given(where=st.fixed_dictionaries({}, optional={"lat": TEXTS, "lng": TEXTS, "datum": TEXTS, "accuracy_m": TEXTS}))
 @settings(max_examples=40, deadline=None)
-def test_no_field_breaks_the_picture(lin: Person, where: dict[str, str]) -> None:
+def test_no_field_breaks_the_picture(world: World, lin: Person, where: dict[str, str]) -> None:
+    world.clock.advance(minutes=5)
     status, _ = ask(lin, "POST", "/guns/resolve", data=b"x", content_type="image/png", query_string=where)
     assert status in (200, 400, 429)
 
