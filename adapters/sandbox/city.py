@@ -99,8 +99,10 @@ _SPOTS = (
     "凤翔公园", "体育公园", "锦绣天地", "和悦汇", "工业北区", "银杏停车楼", "地铁口", "文化馆", "联创园", "朝阳里",
 )  # fmt: skip
 _HOURS = (("00:00-24:00", 16), ("24小时", 4), ("周一至周日 06:00-22:00", 2), ("07:00-23:00", 2))
+# Who charges stands for free for two hours. OCPI can say it as a price; T/CEC 102 has only the text.
+TWO_HOURS_FREE, TWO_HOURS_S, AFTER_TWO_HOURS_YUAN = "充电免费停车2小时，超出后5元/小时", 7200, Decimal(5)
 _PARKING = (
-    ("免费停车", 5), ("停车免费", 3), ("充电免费停车2小时，超出后5元/小时", 6),
+    ("免费停车", 5), ("停车免费", 3), (TWO_HOURS_FREE, 6),
     ("前1小时免费，之后按停车场标准收费", 4),
     ("停车费5元/小时", 4), ("停车收费，首小时10元，之后每小时2元", 2), ("", 1),
 )  # fmt: skip

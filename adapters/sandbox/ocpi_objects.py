@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.charge import Charge, Stage, Stretch
-from adapters.sandbox.city import IN_USE, PUBLIC, Gun, Place
+from adapters.sandbox.city import AFTER_TWO_HOURS_YUAN, IN_USE, PUBLIC, TWO_HOURS_FREE, TWO_HOURS_S, Gun, Place
 from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.operator import Operator
 from core.geo import Datum, Point
@@ -132,6 +132,9 @@ def tariff(operator: Operator, place: Place, gun: Gun) -> Object:
             end = periods[(n + 1) % len(periods)].start
             element["restrictions"] = {"start_time": _clock(period.start), "end_time": _clock(end)}
         elements.append(element)
+    if place.parking == TWO_HOURS_FREE:
+        standing = {"type": "PARKING_TIME", "price": AFTER_TWO_HOURS_YUAN, "vat": 0, "step_size": 60}
+        elements.append({"price_components": [standing], "restrictions": {"min_duration": TWO_HOURS_S}})
     return {
         "country_code": COUNTRY,
         "party_id": PARTY,

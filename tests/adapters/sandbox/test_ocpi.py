@@ -31,7 +31,7 @@ from core.ports import StartsCharging
 from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.station import ConnectorRef, ConnectorStatus
-from core.tariff import Dimension
+from core.tariff import Dimension, idle_fee
 from storage.engine import open_engine
 from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
@@ -205,7 +205,7 @@ class TestCatalogue:
         tariffs = supplier.tariffs()
         places = {place.name: place for place in site.city.places}
         assert set(stations) == set(places)
-        noon = datetime(2026, 11, 23, 12, 30, tzinfo=CHINA)
+        noon, idle = datetime(2026, 11, 23, 12, 30, tzinfo=CHINA), 0
         for name, place in places.items():
             station = stations[name]
             assert distance_m(station.point, Point(float(place.lat), float(place.lng), Datum.GCJ02)) < 1
@@ -220,7 +220,13 @@ class TestCatalogue:
                 period = [one for one in place.prices(truth) if one.start <= "123000"][-1]
                 price = tariffs[str(gun.tariff_id)].prices_at(noon)[Dimension.ENERGY].price
                 assert price == period.energy + period.service
+                fee = idle_fee(tariffs[str(gun.tariff_id)], noon)
+                assert (fee is not None) is (place.parking == sandbox_city.TWO_HOURS_FREE)
+                if fee is not None:
+                    idle += 1
+                    assert (fee.per_minute * 60, fee.free_minutes, fee.currency) == (5, 120, "CNY")
             assert not guns
+        assert idle > 100
 
     def test_a_delta_has_only_what_changed(self, site: OcpiGuest) -> None:
         gun = site.gun_id(site.free_gun())
