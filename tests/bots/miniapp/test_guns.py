@@ -386,6 +386,29 @@ def test_one_offer_is_one_charge_whatever_key_it_is_said_by(
     assert len(lin.asks("GET", "/sessions")["sessions"]) == 1
 
 
+ROUTES: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
+    ("POST", "/guns/resolve", {"text": "x"}),
+    ("GET", "/guns/scans/S1", None),
+    ("POST", "/guns/scans/S1/choice", {"number": 0}),
+    ("POST", "/guns/scans/S1/station", {}),
+    ("POST", "/guns/scans/S1/last-four", {"characters": "0001"}),
+    ("POST", "/guns/scans/S1/offer", {"kwh": "20"}),
+    ("POST", "/guns/scans/S1/report", {"words": ""}),
+    ("POST", "/sessions/S1/opinion", {"promised": "yes"}),
+    ("GET", "/sessions.csv", None),
+)
+
+
+def test_nothing_without_a_login_and_nothing_by_a_cookie_alone(client: FlaskClient, world: World) -> None:
+    def answers() -> set[str]:
+        found = (client.open(f"/api/v1{path}", method=method, json=body) for method, path, body in ROUTES)
+        return {str(one.get_json()["error"]["code"]) for one in found if one.status_code in (401, 403)}
+
+    assert answers() == {"not_logged_in"}
+    client.post("/api/v1/auth/local", json={"name": "lin", "cookie": True})
+    assert answers() == {"not_from_our_page"}
+
+
 def test_every_route_is_described_with_what_it_takes(client: FlaskClient) -> None:
     paths = client.get("/api/v1/openapi.json").get_json()["paths"]
     mine = {path: one for path, one in paths.items() if path.startswith("/api/v1/guns/")}
