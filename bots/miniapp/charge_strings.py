@@ -34,9 +34,8 @@ _SENTENCES = {
     "number_hint": N_("Number printed on the gun"),
     "go_on": N_("Go on"),
     "place_asked": N_("Finding your position…"),
-    "place_why": N_(
-        "We ask for your position to notice false stickers: it must be the gun beside you. We do not keep it."
-    ),
+    "place_send": N_("Send my position with the scan"),
+    "place_why": N_("It shows a false sticker: the gun must be beside you. We do not keep it."),
     # --- the questions
     "which_code": N_("Which code is yours?"),
     "which_gun": N_("Choose your gun"),
@@ -70,6 +69,7 @@ _SENTENCES = {
     "price_again": N_("Show the price again"),
     "top_up_some": N_("Top up {amount} now"),
     # --- while it goes, and the end
+    "unit_kwh": N_("kWh"),
     "battery": N_("Battery"),
     "hold_used": N_("Used of what is held"),
     "live_offline": N_("No connection: this is the last we know. The charge goes on by itself."),

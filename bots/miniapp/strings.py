@@ -19,7 +19,7 @@ _SENTENCES = {
     "wallet": N_("Wallet"),
     "charge": N_("Scan to charge"),
     "label": N_("QR labels of these guns to print"),
-    "label_why": N_("A station of the sandbox: print a label or open it on another screen, and scan it."),
+    "label_why": N_("For trying it out. If you are not in this city, leave your position out of the scan."),
     "skip": N_("Skip to the list"),
     "locate": N_("Use my position"),
     "locate_why": N_("Only to find stations near you. We do not keep it."),

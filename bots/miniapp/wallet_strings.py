@@ -45,6 +45,7 @@ _SENTENCES = {
     "due": N_("due by {day}"),
     "reference": N_("reference {reference}"),
     "charges": N_("Last charges"),
+    "kwh_value": N_("{n} kWh"),
     "all_charges": N_("All charges"),
     "receipt": N_("Receipt"),
     "statement": N_("Statement"),

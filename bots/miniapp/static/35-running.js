@@ -8,7 +8,7 @@ function showRunning(link, doc) {
   if (!one) return null;
   link.href = "/charge?session=" + encodeURIComponent(one.id) + "&lang=" + lang;
   empty(link);
-  link.appendChild(el("span", {}, el("b", {}, one.view.title), el("small", {}, joined([one.station, one.energy_kwh && one.energy_kwh + " kWh"]))));
+  link.appendChild(el("span", {}, el("b", {}, one.view.title), el("small", {}, joined([one.station, one.energy_kwh && t("kwh_value", { n: one.energy_kwh })]))));
   link.classList.add("is-running");
   link.hidden = false;
   return one;

@@ -33,6 +33,13 @@ pytestmark = [
 GUN = ConnectorRef(OPERATOR, "4403040-1")
 
 
+_WATCH_UPLOADS = """var real = window.fetch; window.fetch = function (url, wish) {
+  var image = wish && wish.body instanceof FormData && wish.body.get("image");
+  if (image) window.sent = [image.type, image.size];
+  return real.call(window, url, wish);
+};"""
+
+
 def label(ref: ConnectorRef = GUN) -> Image.Image:
     return code(write_hlht(ref))
 
@@ -196,6 +203,13 @@ def test_without_a_position_the_gun_itself_is_asked_about(phone: Charger) -> Non
     phone.denies_position()
     phone.log_in_to()
     phone.types("4403040-1")
+    phone.step("ask")
+    # Who leaves it out is asked the same, and not for a position.
+    phone.allows("geolocation")
+    phone.stand(HERE.lat + 1, HERE.lng)
+    phone.open("/charge?lang=en")
+    phone.tap("#send-place")
+    phone.types("4403040-1")
     assert phone.step("ask") == "Last four characters on the gun"
     assert "60 kW" not in phone.text("#step")  # it is to be read on the gun
     phone.one("#four").send_keys("9999")
@@ -242,8 +256,12 @@ def test_a_false_sticker_is_refused_and_reported(phone: Charger, tmp_path: Path)
     # 900 m off nobody is refused, but asked; who says no is told so.
     phone.stand(HERE.lat + 0.008, HERE.lng)
     phone.open("/charge?lang=en")
-    phone.uploads(tmp_path, label())
+    phone.js(_WATCH_UPLOADS)
+    phone.uploads(tmp_path, photo_of(label(), size=(2600, 1950), at=(900, 600)))
     assert phone.step("ask") == "Are you at this station?"
+    kind, size = phone.js("return window.sent")
+    assert kind == "image/jpeg"
+    assert size < (tmp_path / "label.png").stat().st_size / 4  # a slow network carries little
     phone.tap("#step .wide:not(.primary)")
     assert "may be a false sticker" in phone.wait(lambda: phone.text("#step.refused .warning"))
     phone.driver.back()

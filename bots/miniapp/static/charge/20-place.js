@@ -1,14 +1,15 @@
-// Where the driver stands, asked for with the scan. It is sent along and not kept here.
+// Where the driver stands, asked for with the scan unless they leave it out. It is sent along and not kept here.
 
 var GOOD_M = 60, SETTLE_MS = 4000, PLACE_MS = 8000, MOST_MS = 25000, FRESH_MS = 60000;
 var place = { found: null, at: 0, asking: null };
 
-function fresh() { return place.found && Date.now() - place.at < FRESH_MS; }
+function wanted() { return by("send-place").checked; }
+function fresh() { return wanted() && place.found && Date.now() - place.at < FRESH_MS; }
 
 // Resolves to a position or null, and never fails: without one the gun's own number is asked for.
 function findPlace() {
   if (fresh()) return Promise.resolve(place.found);
-  if (!navigator.geolocation) return Promise.resolve(null);
+  if (!wanted() || !navigator.geolocation) return Promise.resolve(null);
   if (!place.asking) place.asking = watchPlace().then(function (found) {
     place.asking = null;
     place.found = found;

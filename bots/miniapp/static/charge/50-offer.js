@@ -1,6 +1,8 @@
 // The offer: gun, price with its parts, hold and promises, and the one yes. A price holds for five minutes.
 
 var KWH_STEPS = [5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 100, 120, 150, 200];
+// What may be over in a minute.
+var PASSING = ["gun_busy", "price_too_old"];
 // By our own clock from the moment it came: a phone's may be wrong. A little less than what the server keeps.
 var HOLDS_MS = 5 * 60000 - 5000;
 var offer = { scan: null, kwh: 30, shown: null, until: 0, ticks: null, turn: 0, wait: null };
@@ -58,10 +60,11 @@ function requote() {
     if (mine !== offer.turn || !by("offer")) return;
     if (problem.status === 401) { trouble(problem); return; }
     by("offer").setAttribute("aria-busy", "false");
+    by("offer").className = "card offer-card is-refused";
     empty(by("offer")).appendChild(line(problem.message, "warning"));
-    var foot = empty(by("offer-foot"));
-    foot.appendChild(button("primary", t("again"), requote));
-    foot.appendChild(button("", t("scan_again"), scanAgain));
+    var foot = empty(by("offer-foot")), passing = problem.status === 0 || problem.status >= 429 || PASSING.indexOf(problem.code) >= 0;
+    if (passing) foot.appendChild(button("primary", t("again"), requote));
+    foot.appendChild(button(passing ? "" : "primary", t("scan_again"), scanAgain));
   });
 }
 
@@ -78,6 +81,7 @@ function showOffer(one) {
   var list = el("ul", { "class": "offer-promises" });
   one.promises.forEach(function (promise) { if (one.lines.indexOf(promise.text) >= 0) list.appendChild(el("li", {}, promise.text)); });
   box.appendChild(list);
+  box.className = "card offer-card";
   box.setAttribute("aria-busy", "false");
   var foot = empty(by("offer-foot"));
   if (one.missing) {

@@ -50,7 +50,7 @@ function meterCard(one) {
   if (!begins && one.energy_kwh !== null) {
     var figures = el("div", { "class": "figures" });
     var figure = function (value, name) { figures.appendChild(el("div", {}, el("b", {}, value), el("span", {}, name))); };
-    figure(Number(one.energy_kwh).toFixed(2), "kWh");
+    figure(Number(one.energy_kwh).toFixed(2), t("unit_kwh"));
     if (one.power_kw !== null) figure(Number(one.power_kw).toFixed(1), "kW");
     if (one.soc_percent !== null) figure(Math.round(Number(one.soc_percent)) + " %", t("battery"));
     card.appendChild(figures);

@@ -59,7 +59,7 @@ function pastNode(one) {
   var goes = one.view.goes_on, page = goes ? "/charge?session=" + encodeURIComponent(one.id) + "&" : "/receipts/" + encodeURIComponent(one.id) + "?";
   return el("li", {}, el("a", { href: page + "lang=" + lang },
     el("span", { "class": "line-top" }, el("b", {}, one.station), el("b", { "class": "figure" }, one.charged ? amount(one.charged) : "")),
-    el("span", { "class": "detail" }, joined([minute(one.created_at), one.energy_kwh && one.energy_kwh + " kWh", one.text]))));
+    el("span", { "class": "detail" }, joined([minute(one.created_at), one.energy_kwh && t("kwh_value", { n: one.energy_kwh }), one.text]))));
 }
 
 // A link cannot carry the token that Telegram's frame needs instead of a cookie.

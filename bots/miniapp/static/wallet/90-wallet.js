@@ -82,7 +82,7 @@ function showCharges() {
     doc.sessions.forEach(function (one) {
       box.appendChild(el("li", {}, el("a", { href: "/receipts/" + encodeURIComponent(one.id) + "?lang=" + lang },
         el("span", { "class": "line-top" }, el("b", {}, one.station), el("b", { "class": "figure" }, one.charged ? amount(one.charged) : "")),
-        el("span", { "class": "detail" }, [minute(one.created_at), one.energy_kwh ? one.energy_kwh + " kWh" : "", one.text].filter(Boolean).join(" · ")))));
+        el("span", { "class": "detail" }, [minute(one.created_at), one.energy_kwh ? t("kwh_value", { n: one.energy_kwh }) : "", one.text].filter(Boolean).join(" · ")))));
     });
     by("charges-box").hidden = !doc.sessions.length;
   }, function (problem) { complain(problem.message); });
