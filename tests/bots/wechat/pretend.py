@@ -117,8 +117,8 @@ class Platform:
             openid, "location_select", tag("EventKey", "find"), f"<SendLocationInfo>{where}</SendLocationInfo>"
         )
 
-    def position(self, openid: str, lat: object, lng: object) -> str:
-        where = (tag("Latitude", str(lat)), tag("Longitude", str(lng)), tag("Precision", "40.0"))
+    def position(self, openid: str, lat: object, lng: object, precision: str = "40.0") -> str:
+        where = (tag("Latitude", str(lat)), tag("Longitude", str(lng)), tag("Precision", precision))
         return self.event(openid, "LOCATION", *where)
 
     def click(self, openid: str, key: str) -> str:

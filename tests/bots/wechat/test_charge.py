@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 
 from core.geo import Point
 from core.scan import Promised
+from core.services.login import Doors
 from core.session import SessionState
 from core.station import ConnectorStatus, Station
 from core.tariff import Dimension, PriceComponent, Restrictions, Tariff, TariffElement
@@ -125,6 +127,15 @@ def test_a_yes_alone_starts_nothing(town: Town) -> None:
     for word in ("是", "好", "1", "继续"):
         lin.says(word)
     assert lin.sessions == []
+
+
+def test_twenty_yeses_at_once_start_one_charge(town: Town) -> None:
+    lin, *_ = offered(town)
+    pushes = [town.wechat.text(lin.openid, "充电") for _ in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(town.wechat.push, pushes))
+    assert any("⏳ 正在启动…" in (one.text or "") for one in replies)
+    assert len(lin.sessions) == 1
 
 
 def test_a_process_that_has_forgotten_shows_the_offer_again(town: Town) -> None:
@@ -278,6 +289,15 @@ def test_a_hostile_supplier_changes_no_card(town: Town) -> None:
     station, lin = town.station(place, name=HOSTILE), town.driver(money=100)
     town.station(place, name=HOSTILE)
     lin.stands_at(place)
+    poor = town.driver()
+    poor.stands_at(place)
+    doors = town.world.services.login
+    before, page = doors.doors, Doors(page=object())  # type: ignore[arg-type]  # links get longer; it is not asked
+    object.__setattr__(doors, "doors", page)
+    try:
+        assert "👉 付好后回复“继续”。" in poor.scans(label(station)), "what to do is not cut away"
+    finally:
+        object.__setattr__(doors, "doors", before)
     talk = [lin.scans(label(station)), lin.says("充电"), lin.reads(), lin.says("停止充电"), lin.says("否")]
     town.sets(station, ConnectorStatus.CHARGING)
     wei = town.driver()

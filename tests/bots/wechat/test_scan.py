@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from core.geo import Datum, Point
 from core.ports import CaseKind
 from core.scan import ScanSource, ScanState
-from core.station import ConnectorStatus
+from core.station import Connector, ConnectorRef, ConnectorStatus, Plug
 from core.user import ConsentPurpose
 from tests.bots.wechat.conftest import Start
 from tests.bots.wechat.pretend import Driver
@@ -170,8 +172,10 @@ def test_the_picker_tells_twice_and_is_answered_once(town: Town) -> None:
 
 def test_the_phones_own_position_counts(town: Town) -> None:
     lin, station = town.driver(money=100), town.station()
+    lin.gets(town.wechat.position(lin.openid, HERE.lat, HERE.lng, precision="5000.0"))
+    assert "最后四位" in lin.scans(label(station)), "five kilometres of doubt are no position"
     lin.gets(town.wechat.position(lin.openid, HERE.lat, HERE.lng))
-    assert OFFER in lin.scans(label(station))
+    assert OFFER in lin.says(f"扫码 {label(station)}")
 
 
 def test_down_the_road_the_station_is_asked(town: Town) -> None:
@@ -256,6 +260,27 @@ def test_a_label_at_two_stations_asks_which_and_numbers_mean_guns(town: Town) ->
     lin.says("扫码 06")
     lin.says("列表")
     assert "请回复您的枪前面的序号" not in lin.says("1"), "a list was shown since: the number is its row"
+
+
+def test_a_piles_code_asks_which_of_its_guns_by_number_or_label(town: Town) -> None:
+    place = Point(22.9500, 114.4500)
+    pile = town.station(place, guns=0, name="云快充" + "长名字" * 12)
+    refs = [ConnectorRef("MA1MY0GF9", f"320106002081{town.wechat.serial % 90 + 10}{n:02d}") for n in range(1, 25)]
+    guns = tuple(
+        Connector(ref, plug=Plug.GBT_DC, power_kw=Decimal(60), label=f"{n:02d}")
+        for ref, n in zip(refs, range(24, 0, -1), strict=True)
+    )
+    town.opens(pile, *guns)
+    code = f"http://www.ykccn.com/MPAGE/index.html?pNum={refs[0].connector_id[:14]}"
+    first, second = town.driver(money=100), town.driver(money=100)
+    for lin in (first, second):
+        lin.stands_at(place)
+        question = lin.scans(code)
+        assert "请回复您的枪前面的序号。" in question
+        assert "\n24. 01 号枪" in question, "all of them find room"
+    assert OFFER in first.says("3")
+    assert OFFER in second.says("03")
+    assert (first.scan.ref, second.scan.ref) == (refs[2], refs[21]), "03 is what stands on the gun"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from core.guncode import write_hlht
 from core.scan import Scan
 from core.services.catalogue import CatalogueService
 from core.session import ChargingSession
-from core.station import ConnectorStatus, Station
+from core.station import Connector, ConnectorStatus, Station
 from core.tariff import flat_tariff
 from core.user import Channel
 from storage.redis_stream import NoChangeStream
@@ -69,6 +69,15 @@ class Town:
         station = self.driving.supplier.builds(number, point, guns=guns, name=name or f"莲花路 {number}")
         self.pulls()
         return station
+
+    def opens(self, station: Station, *guns: Connector) -> None:
+        """A station gets these guns."""
+        supplier = self.driving.supplier
+        supplier.listed[station.external_id] = replace(station, connectors=guns)
+        for gun in guns:
+            supplier.sets_status(gun.ref, ConnectorStatus.FREE)
+            supplier.sets_price(gun.ref, flat_tariff("CNY", Decimal("1.50")))
+        self.pulls()
 
     def pulls(self) -> None:
         self.world.clock.advance(seconds=1)  # what is told now is newer than what we know
