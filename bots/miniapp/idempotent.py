@@ -1,10 +1,10 @@
 """Requests that move money are done once: the same Idempotency-Key again gets the first answer again.
 
 The key is bound to the person, the route and the body before anything is done; the same key with another body is
-refused from then on. The service behind makes its own id of the key (`request_key`), or of what can be had only
-once (a quote that the wallet pays for), so that a request which was cut off in the middle can be sent again: what
-it had done is found, and not done twice. Only successes are kept. After a refusal nothing has happened, and the
-same key may be tried again.
+refused from then on. The service behind makes its own id of the key (`request_key`), or of what can be had only once
+(a quote that the wallet pays for), so that a request which was cut off in the middle can be sent again: what it had
+done is found, and not done twice. Only successes are kept. After a refusal nothing has happened, and the same key may
+be tried again.
 """
 
 from __future__ import annotations
