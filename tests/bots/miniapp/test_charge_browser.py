@@ -6,25 +6,29 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 import web
+from adapters.login.telegram import TelegramInitData
 from core.guncode import gun_payload, write_hlht
 from core.ports import CaseKind
 from core.scan import ScanSource, ScanState
 from core.services.catalogue import CatalogueService
+from core.services.login import Doors
 from core.station import ConnectorRef
 from core.user import Channel
 from storage.redis_stream import NoChangeStream
+from tests.adapters.login.test_telegram import TOKEN, init_data
 from tests.adapters.qr.codes import code, photo_of
 from tests.bots.driving import WARY, Driving
 from tests.bots.miniapp.served import served
 from tests.bots.miniapp.test_browser import _FLAGS, CHROMIUM, DRIVER, _unlocked, offline
 from tests.bots.miniapp.test_wallet_browser import Wallet
 from tests.fakes import OPERATOR
-from tests.world import HERE, make_world
+from tests.world import HERE, World, make_world
 
 pytestmark = [
     pytest.mark.browser,
@@ -113,7 +117,15 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def phone(driver: Any, tmp_path: Path) -> Iterator[Charger]:
-    world = make_world(tmp_path)
+    yield from chargers(driver, make_world(tmp_path))
+
+
+@pytest.fixture
+def in_telegram(driver: Any, tmp_path: Path) -> Iterator[Charger]:
+    yield from chargers(driver, make_world(tmp_path, doors=Doors(telegram=TelegramInitData(TOKEN))))
+
+
+def chargers(driver: Any, world: World) -> Iterator[Charger]:
     driving = Driving(world)
     driving.supplier.builds("4403040", HERE, guns=2, name=WARY)
     catalogue = CatalogueService(world.services.database, NoChangeStream(), world.clock)
@@ -330,3 +342,21 @@ def test_in_wechat_there_is_no_camera_of_ours(phone: Charger) -> None:
         assert phone.too_small() == []
     finally:
         phone.driver.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent})
+
+
+def test_the_mini_app_logs_in_by_itself_and_keeps_no_cookie(in_telegram: Charger) -> None:
+    phone = in_telegram
+    phone.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    data = init_data(at=phone.world.clock.now(), user={"id": 815, "language_code": "en"})
+    phone.open(f"/charge?lang=en#tgWebAppData={quote(data)}&tgWebAppVersion=8.0")
+    phone.sees("#scan h1")
+    assert phone.driver.get_cookies() == []
+    user_id = phone.driving.user_id(Channel.TELEGRAM, "815")
+    phone.driving.tops_up(user_id, 100)
+    phone.driving.ends(phone.driving.begins(user_id))
+    phone.open("/charges?lang=en")
+    phone.wait(lambda: phone.listed("#past"))
+    # A link cannot carry the token, so the page fetches the table itself.
+    phone.js("URL.createObjectURL = function (blob) { window.table = blob; return 'data:,'; }")
+    phone.tap("#csv")
+    phone.wait(lambda: phone.js("return window.table && window.table.size > 100"))
