@@ -49,8 +49,8 @@ class ChargeTalk:
     ) -> str:
         """All that has to be known before a yes. `before` is the offer that this one takes the place of."""
         say = visitor.say
-        if (busy := self._busy(visitor)) is not None:
-            return "\n".join((phrases.error(say, UserError("you_are_charging")), self._view(visitor, busy)))
+        if running := self._already(visitor):
+            return running
         try:
             one = self.services.guns.offer(visitor.user.id, scan.id, kwh or visitor.user.energy_kwh)
         except UserError as problem:
@@ -133,11 +133,16 @@ class ChargeTalk:
             if problem.code in _ASK_AGAIN:
                 return self.renewed(visitor)
             scan = self.services.guns.scan(visitor.user.id, question.scan_id).scan
-            return self._elsewhere(visitor, scan, problem)
+            return self._already(visitor) or self._elsewhere(visitor, scan, problem)
         self.asked.forget(visitor.openid)
         return self._view(visitor, session)
 
     # --- while it goes ----------------------------------------------------------------------------------------
+
+    def _already(self, visitor: Visitor) -> str:
+        """That a charge of theirs runs, and how it stands; "" where none does."""
+        running = self.running(visitor)
+        return "\n".join((phrases.error(visitor.say, UserError("you_are_charging")), running)) if running else ""
 
     def running(self, visitor: Visitor) -> str:
         """How the charge stands that runs now; "" where none does."""

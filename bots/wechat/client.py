@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,16 +22,13 @@ from wechatpy.exceptions import WeChatClientException
 from bots.unsent import NeverSent, never_sent
 from bots.wechat.config import API_BASE, WechatConfig
 from bots.wechat.photos import read_bounded
+from bots.wechat.tokens import AccessTokens
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.ports import Clock
 
 TIMEOUT_S = (3.0, 8.0)  # connect, read
 PICTURES_BASE = "https://mp.weixin.qq.com"
 PICTURE_MAX_BYTES = 512 * 1024
-# The platform renews in the last five minutes of a token's life, with both valid: ask from then on.
-RENEW_BEFORE = timedelta(minutes=5)
-# Forcing a new token is allowed 20 times a day.
-FORCE_EVERY = timedelta(minutes=30)
 TOKEN_REFUSED = frozenset({40001, 40014, 42001})
 # Final for this chat until the person writes again, or for this account altogether.
 UNREACHABLE = {
@@ -71,7 +66,7 @@ class WechatApi:
 
     def __init__(self, config: WechatConfig, clock: Clock, *, timeout_s: tuple[float, float] = TIMEOUT_S) -> None:
         self._client = _Client(config, timeout_s)
-        self._tokens = _Tokens(self._client.fetch_stable_token, clock)
+        self._tokens = AccessTokens(self._client.fetch_stable_token, clock)
         self._client.use(self._tokens)
         hide_tokens_in_logs()
 
@@ -199,7 +194,7 @@ def _once(asked: str, call: Callable[[], Any]) -> dict[str, Any]:
 class _Client(WeChatClient):  # type: ignore[misc]
     """wechatpy with our tokens, our address and no retries of its own."""
 
-    _tokens: _Tokens
+    _tokens: AccessTokens
 
     def __init__(self, config: WechatConfig, timeout_s: tuple[float, float]) -> None:
         super().__init__(config.app_id, config.app_secret, timeout=timeout_s, auto_retry=False)
@@ -209,7 +204,7 @@ class _Client(WeChatClient):  # type: ignore[misc]
         # A configured address stands for both hosts of the platform.
         self._pictures = PICTURES_BASE if config.api_base.rstrip("/") == API_BASE else API_BASE
 
-    def use(self, tokens: _Tokens) -> None:
+    def use(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
     @property
@@ -282,47 +277,6 @@ class _Elsewhere(HTTPAdapter):
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout_s
         return super().send(request, *args, **kwargs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    renew_at: datetime
-
-
-class _Tokens:
-    """The access token of one process. One thread fetches while the others wait for it."""
-
-    def __init__(self, fetch: Callable[[bool], tuple[str, int]], clock: Clock) -> None:
-        self._fetch, self._clock = fetch, clock
-        self._token: _Token | None = None
-        self._forced_at: datetime | None = None
-        self._lock = threading.Lock()
-
-    def current(self) -> str:
-        with self._lock:
-            if self._token is None or self._clock.now() >= self._token.renew_at:
-                self._take(force=False)
-            assert self._token is not None
-            return self._token.value
-
-    def renew(self, refused: str) -> None:
-        """Get another token, unless another thread has done so since this one was refused."""
-        with self._lock:
-            if self._token is not None and self._token.value != refused:
-                return
-            if self._take(force=False) == refused and self._may_force():
-                self._forced_at = self._clock.now()
-                self._take(force=True)
-
-    def _may_force(self) -> bool:
-        return self._forced_at is None or self._clock.now() - self._forced_at >= FORCE_EVERY
-
-    def _take(self, *, force: bool) -> str:
-        value, expires_in_s = self._fetch(force)
-        life = max(timedelta(seconds=expires_in_s) - RENEW_BEFORE, timedelta(seconds=30))
-        self._token = _Token(value, self._clock.now() + life)
-        return value
 
 
 class _HideTokens(logging.Filter):

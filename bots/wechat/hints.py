@@ -13,6 +13,7 @@ HINTS = {
     "charge_started": WHILE_IT_GOES,
     "start_unknown": N_("Reply “status” to look."),
     "start_failed": N_("To try again reply “charge”; at another gun scan its code."),
+    "stop_failed": N_("To ask once more, reply “stop charge”."),
     "charge_slows": _TO_STOP,
     "charge_nearly_done": _TO_STOP,
     "hold_nearly_used": _TO_STOP,

@@ -329,3 +329,14 @@ def test_what_staying_on_costs_is_said_before_the_yes(town: Town) -> None:
     town.pulls()
     lin.stands_at()
     assert "🅿 充完继续占位：每分钟 ¥0.10 · 前 120 分钟免费" in lin.scans(label(station))
+
+
+def test_a_charge_begun_elsewhere_is_shown_instead(town: Town) -> None:
+    lin, station, _ = offered(town, money=200)
+    charging = town.world.services.charging
+    quote = charging.quote(lin.user_id, station.connectors[1].ref, Decimal(20))
+    charging.start(lin.user_id, quote.id, f"quote:{quote.id}")
+    answer = lin.says("充电")
+    assert answer.startswith("你已有正在进行的充电")
+    assert "⏳ 正在启动…" in answer
+    assert [one.quote.id for one in lin.sessions] == [quote.id]
