@@ -6,7 +6,21 @@ import sys
 
 import click
 
-from cli import backups, bills, cases, chats, messages, money, reconcile, running, scan, scans, stations, suppliers
+from cli import (
+    backups,
+    bills,
+    cases,
+    chats,
+    messages,
+    money,
+    reconcile,
+    replay,
+    running,
+    scan,
+    scans,
+    stations,
+    suppliers,
+)
 from cli.base import commands, words
 from core.errors import ConfigurationError, KilowatchError, UserError
 from storage.errors import StorageUnavailable
@@ -21,6 +35,7 @@ __all__ = [
     "messages",
     "money",
     "reconcile",
+    "replay",
     "running",
     "scan",
     "scans",

@@ -159,17 +159,24 @@ class PriceHistory:
             self._asked[at_s] = self._usual(at_s)
         return self._asked[at_s]
 
-    def usual_about(self, at: datetime) -> Decimal | None:
-        """The lowest that is usual at this time or an hour before or after.
+    def share_of_usual(self, at: datetime) -> Decimal | None:
+        """What share of the usual price it costs: 0.95 is 5 % below. None: no price, or too new to say.
 
-        A price is remarkable only when it lies below all three: time-of-use steps that come a little early or late
-        made six of seven alerts of the plain rule on the prices of Shenzhen, and few of those lasted an hour.
+        Time-of-use steps come a little early or late, and are no news. So for its first hour a price is held against
+        the lowest that is usual now, an hour before and an hour after. What was low an hour ago already is no such
+        step, and is held against its own hour. (On the prices of Shenzhen the plain rule made six times as many
+        alerts, and most of them were over within the hour.)
         """
-        usual = self.usual(at)
-        if usual is None:
+        price, usual = self.price_at(at), self.usual(at)
+        if price is None or usual is None or not usual.median:
             return None
-        beside = (self.usual(at - _AN_HOUR), self.usual(at + _AN_HOUR))
-        return min(usual.median, *(one.median for one in beside if one is not None))
+        beside = [one.median for one in (self.usual(at - _AN_HOUR), self.usual(at + _AN_HOUR)) if one is not None]
+        lowest = min(usual.median, *beside)
+        first_hour = price / lowest if lowest else price / usual.median
+        before, usual_before = self.price_at(at - _AN_HOUR), self.usual(at - _AN_HOUR)
+        if before is None or usual_before is None or not usual_before.median:
+            return first_hour
+        return min(first_hour, max(price / usual.median, before / usual_before.median))
 
     def _usual(self, at_s: int) -> Usual | None:
         if not self._at or at_s - self._at[0] < _LEAST_DAYS * _DAY_S:

@@ -1,8 +1,9 @@
 """Standing wishes about a price, and when they speak: `judge` is asked at every tick, and mostly keeps silent.
 
 A wish speaks when its level is reached, then waits: for the cooldown, and until the price has recovered or is clearly
-better than what was said last. So a price that flaps, or falls every evening, is said once. Quiet hours, the daily
-cap and digests are the business of whoever sends (core/services/notify).
+better than what was said last. The same at the same time of the day is not said again for a week, so that a price
+that falls every evening is said once. Quiet hours, the daily cap and digests are the business of whoever sends
+(core/services/notify).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _BEATS = Decimal("0.98")
 _NEW_LOW = Decimal("0.99")
 _COOLDOWN = timedelta(hours=24)
 _GUN_COOLDOWN = timedelta(minutes=30)
+# No better than what was said, within this long, and as near to that time of the day: a repetition.
+_REPEATS_FOR, _SAME_TIME, _A_DAY = timedelta(days=7), timedelta(minutes=90), timedelta(days=1)
 LIVES_FOR = timedelta(days=180)
 GUN_LIVES_FOR = timedelta(hours=12)
 LEAST_PERCENT, MOST_PERCENT = 3, 90
@@ -35,7 +38,7 @@ PLACES = 4
 
 class Rule(StrEnum):
     BELOW = "below"  # a price per kWh
-    BELOW_USUAL = "below_usual"  # so many per cent below what this hour and those beside it usually cost
+    BELOW_USUAL = "below_usual"  # so many per cent below what this hour usually costs
     LOWEST = "lowest"  # of so many days
     GUN_FREE = "gun_free"
 
@@ -83,11 +86,12 @@ def watch(rule: Rule, amount: Decimal | int = 0, *, id: str, at: datetime, curre
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """All that has to be kept per watch. `said` is the value of the last alert since the last recovery."""
+    """All that has to be kept per watch. `said` is the value of the last alert; armed again after recovery."""
 
     armed: bool = True
     said: Decimal | None = None
     alerted_at: datetime | None = None
+    low_since: datetime | None = None  # while the wish is met
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,11 @@ def level(wish: Watch, tick: Tick) -> Level | None:
                 return None
             return Level(tick.new, wish.amount, wish.amount * _RECOVERED_PRICE)
         case Rule.BELOW_USUAL:
-            usual = tick.history.usual_about(tick.at)
-            if not usual:
+            share = tick.history.share_of_usual(tick.at)
+            if share is None:
                 return None
             threshold = 1 - wish.amount / 100
-            return Level(tick.new / usual, threshold, threshold + (1 - threshold) * _RECOVERED_SHARE)
+            return Level(share, threshold, threshold + (1 - threshold) * _RECOVERED_SHARE)
         case Rule.LOWEST:
             days = int(wish.amount)
             if tick.history.watched(tick.at) < timedelta(days=days):
@@ -151,7 +155,9 @@ def level(wish: Watch, tick: Tick) -> Level | None:
 def begin(wish: Watch, tick: Tick | None) -> WatchState:
     """The state of a new watch. What is true already is said in the answer to its creation, not as an alert."""
     now = level(wish, tick) if tick is not None else None
-    return WatchState() if now is None or not now.met else WatchState(armed=False, said=now.value)
+    if tick is None or now is None or not now.met:
+        return WatchState()
+    return WatchState(armed=False, said=now.value, low_since=tick.at)
 
 
 def judge(wish: Watch, state: WatchState, tick: Tick) -> tuple[WatchState, Alert | None]:
@@ -162,20 +168,33 @@ def judge(wish: Watch, state: WatchState, tick: Tick) -> tuple[WatchState, Alert
     if now is None:
         return state, None
     if not now.met:
-        if not state.armed and now.value >= now.recovered:
-            state = replace(state, armed=True, said=None)
+        armed = state.armed or now.value >= now.recovered
+        if armed != state.armed or state.low_since is not None:
+            state = replace(state, armed=armed, low_since=None)
         return state, None
-    if not state.armed and (state.said is None or not _beats(now.value, state.said)):
+    if state.low_since is None:
+        state = replace(state, low_since=tick.at)
+    better = _beats(now.value, state.said)
+    if not (state.armed or better) or (state.alerted_at is not None and tick.at - state.alerted_at < wish.cooldown):
         return state, None
-    if state.alerted_at is not None and tick.at - state.alerted_at < wish.cooldown:
-        return state, None
+    if not better and wish.rule is not Rule.GUN_FREE and _is_repetition(state):
+        return replace(state, armed=False), None
     alert = Alert(wish.id, wish.rule, tick.at, tick.tariff_id, tick.new, tick.old, now.value, now.threshold)
-    return WatchState(armed=False, said=now.value, alerted_at=tick.at), alert
+    return WatchState(False, now.value, tick.at, state.low_since), alert
 
 
-def _beats(value: Decimal, said: Decimal) -> bool:
+def _beats(value: Decimal, said: Decimal | None) -> bool:
     """Free guns (below zero) do not beat each other: one is as good as two."""
-    return 0 <= value <= said * _BEATS and value < said
+    return said is not None and 0 <= value <= said * _BEATS and value < said
+
+
+def _is_repetition(state: WatchState) -> bool:
+    """Whether it became low at about the time of the day at which it was said, within a week."""
+    if state.alerted_at is None or state.low_since is None:
+        return False
+    since = state.low_since - state.alerted_at
+    beside = since % _A_DAY
+    return since <= _REPEATS_FOR and min(beside, _A_DAY - beside) <= _SAME_TIME
 
 
 # --- what to say at creation, and monthly -------------------------------------------------------------------

@@ -39,8 +39,8 @@ EVENING = day((0, "0.80"), (8, "1.60"), (22, "0.80"))
 class Gate:
     """Readings one after the other."""
 
-    def __init__(self, *believed: Tariff) -> None:
-        self.state = GateState(*believed)
+    def __init__(self, believed: Tariff | None = None) -> None:
+        self.state = GateState(believed)
 
     def __call__(self, tariff: Tariff, minutes: int = 0, source: str = "cec") -> object:
         self.state, verdict = look(self.state, Reading(source, AT + minutes * MINUTE, tariff))

@@ -89,11 +89,23 @@ def test_the_hour_is_that_of_the_wall_when_summer_time_begins() -> None:
     assert at_six.median == Decimal("0.60")
 
 
-def test_usual_about_is_the_lowest_of_three_hours() -> None:
-    history = hourly(night_and_day(30), zone=ZoneInfo("UTC"))
-    at = START + 30 * DAY
-    found = [history.usual_about(at + hour * HOUR) for hour in (3, 6, 7, 22, 23)]
-    assert found == [Decimal(price) for price in ("0.30", "0.30", "0.60", "0.60", "0.30")]
+def test_a_step_that_comes_early_or_late_is_as_usual() -> None:
+    def share(*prices: str, hour: int) -> Decimal | None:
+        """What the last of these prices makes, which lead up to an hour of the day."""
+        history = hourly(night_and_day(30), zone=ZoneInfo("UTC"))
+        at = START + 30 * DAY + hour * HOUR
+        for number, price in enumerate(prices):
+            history.see(at - (len(prices) - 1 - number) * HOUR, Decimal(price))
+        return history.share_of_usual(at)
+
+    assert share("0.30", hour=5) == 1
+    assert share("0.30", hour=6) == 1  # an hour late
+    assert share("0.30", "0.30", hour=7) == Decimal("0.5")  # two hours late
+    assert share("0.60", "0.30", hour=23) == 1  # an hour early
+    assert share("0.60", "0.30", hour=12) == Decimal("0.5")
+    assert share("0.60", "0.54", hour=12) == Decimal("0.9")
+    assert share("0.15", hour=23) == Decimal("0.5")  # half of what is usual at midnight
+    assert hourly(night_and_day(5)).share_of_usual(START + 4 * DAY) is None
 
 
 @given(st.lists(st.decimals("0.01", "9.99", places=4), min_size=4, max_size=4))

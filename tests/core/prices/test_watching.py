@@ -77,10 +77,18 @@ def test_below_a_price_speaks_once_and_again_after_recovery() -> None:
     assert len(place.costs("1.20")) == 1
 
 
-def test_flapping_speaks_once_a_day() -> None:
+def test_flapping_speaks_less_than_once_a_day() -> None:
     place = Place(below())
     alerts = [alert for _ in range(48) for alert in place.costs("1.50") + place.costs("1.19")]
-    assert [alert.at - START for alert in alerts] == [HOUR, 25 * HOUR, 49 * HOUR, 73 * HOUR]
+    assert [alert.at - START for alert in alerts] == [HOUR, 27 * HOUR, 53 * HOUR, 79 * HOUR]
+
+
+def test_the_low_price_of_every_night_is_said_once_a_week() -> None:
+    place = Place(below())
+    alerts = [alert for _ in range(16) for alert in place.costs("1.50", hours=18) + place.costs("1.10", hours=6)]
+    assert [(alert.at - START) // DAY for alert in alerts] == [0, 8]
+    # A lower one is said the same night.
+    assert len(place.costs("1.50", hours=18) + place.costs("1.00")) == 1
 
 
 def test_clearly_better_than_said_is_said_before_recovery_but_after_the_cooldown() -> None:
@@ -94,7 +102,7 @@ def test_clearly_better_than_said_is_said_before_recovery_but_after_the_cooldown
 def test_what_fell_during_the_cooldown_is_said_after_it_if_still_true() -> None:
     place = Place(below())
     place.costs("1.20")
-    place.costs("1.50")
+    place.costs("1.50", hours=9)
     (alert,) = place.costs("1.20", hours=48)
     assert alert.at == START + 24 * HOUR
 
@@ -116,7 +124,7 @@ def test_an_expired_wish_is_silent() -> None:
 def test_what_is_true_at_creation_is_no_alert() -> None:
     place = Place(below())
     tick = place.next("1.10")
-    assert begin(place.wish, tick) == WatchState(armed=False, said=Decimal("1.10"))
+    assert begin(place.wish, tick) == WatchState(armed=False, said=Decimal("1.10"), low_since=START)
     place.state = begin(place.wish, tick)
     assert place.costs("1.10") == []
     assert len(place.costs("1.00")) == 1
