@@ -136,6 +136,8 @@ async def _others(visit: Visit, session_id: str) -> None:
 async def _say(visit: Visit, session_id: str, promised: Promised, message_id: int) -> None:
     await visit.run_core(visit.services.aftermath.answer, visit.user.id, session_id, promised)
     visit.toast = visit.say("Thank you. It helps the next driver.")
+    if promised is Promised.PRICE:
+        visit.toast = visit.say("Thank you. One of us looks at this bill.")
     await chat.edit_buttons(
         visit.bot, visit.chat_id, message_id, inline([charge_buttons.receipt(visit.say, session_id)])
     )

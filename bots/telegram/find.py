@@ -48,11 +48,10 @@ async def location(message: Message, visit: Visit) -> None:
     assert message.location is not None
     here = point_of(message.location)
     visit.services.whereabouts.here(visit.user.id, here)
-    if await scan.arrived(visit):
-        return
+    arrived = await scan.arrived(visit)
     if message.location.live_period:
         await start_drive(visit, message.message_id, here, message.location.live_period)
-    else:
+    elif not arrived:
         await _answer(visit, here, render.position_note(here.accuracy_m, visit.say))
 
 

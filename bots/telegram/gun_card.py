@@ -49,9 +49,9 @@ def question(visit: Visit, told: Identified) -> render.Rendered:
             ]
             return render.message("\n".join(lines), inline([*rows, [report_button(say, scan.id)]]))
         case ScanState.ASK_STATION:
-            answers = [press(say("Yes, I am there"), Ask.YES, scan.id), press(say("No"), Ask.NO, scan.id)]
+            answers = [press(say("Yes, I am there"), Ask.YES, scan.id), press(say("No, I am not"), Ask.NO, scan.id)]
             return render.message(
-                "\n".join([*_head(say, told), *lines]), inline([answers, [report_button(say, scan.id)]])
+                "\n".join([*head(say, told), *lines]), inline([answers, [report_button(say, scan.id)]])
             )
         case ScanState.ASK_LAST_FOUR:
             lines.append(ours(say("Does the sticker look wrong? /report")))
@@ -67,7 +67,8 @@ def which_scan(visit: Visit, told: Sequence[Identified]) -> render.Rendered:
     )
 
 
-def _head(say: Wording, told: Identified) -> list[str]:
+def head(say: Wording, told: Identified) -> list[str]:
+    """Station, operator and gun, as far as the gun is known."""
     if told.gun is None:
         return []
     first, *others = charge.gun_head(say, told.gun)

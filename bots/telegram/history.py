@@ -24,7 +24,7 @@ from bots.telegram.visit import Visit
 from core.errors import UserError
 from core.money import Money
 from core.ports import HistoryFilter
-from core.session import ChargingSession
+from core.session import ChargingSession, SessionState
 
 router = Router(name="history")
 
@@ -95,8 +95,7 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
 
 
 async def _page(visit: Visit, which: Which) -> render.Rendered:
-    say, zone = visit.say, money.zone(visit.user)
-    wanted = _wanted(visit, which)
+    say, wanted = visit.say, _wanted(visit, which)
     charging = visit.services.charging
     found = await visit.run_core(charging.history, visit.user.id, which.before, PAGE + 1, wanted)
     shown = found[:PAGE]
@@ -107,10 +106,21 @@ async def _page(visit: Visit, which: Which) -> render.Rendered:
         ours(say("Tap one for its receipt.") if shown else say("No charge here. Choose something else below."))
     )
     rows: list[Row] = [
-        [button(money.charge_line(say, one, zone), pack(Act.WALLET, None, charge_buttons.RECEIPT + one.id))]
-        for one in shown
+        [button(_label(visit, one), pack(Act.WALLET, None, charge_buttons.RECEIPT + one.id))] for one in shown
     ]
     return render.message("\n".join(lines), inline([*rows, *_controls(visit, which, found)]))
+
+
+def _label(visit: Visit, one: ChargingSession) -> str:
+    """Short enough for a button: "11-23 13:06 · Lotus Road · ¥60.25"."""
+    say, station = visit.say, visit.services.index.get(one.station_id)
+    zone = station.time_zone if station else money.zone(visit.user)
+    paid = say.money(one.charged) if one.charged is not None else money.state(say, one)
+    if one.state is SessionState.START_FAILED:
+        paid = "✖"
+    day_of_month = say.day(one.created_at, zone)[5:]
+    name = money.clean(one.quote.station_name, LABEL_MAX)
+    return money.joined(f"{day_of_month} {say.clock(one.created_at, zone)}", name, paid)
 
 
 def _wanted(visit: Visit, which: Which) -> HistoryFilter:

@@ -74,7 +74,8 @@ def zone_of(services: Services, user: User, one: Picture) -> str:
 
 def rendered(say: Wording, one: Picture, at: datetime, zone: str) -> render.Rendered:
     view = charge.view(say, one.session, one.hold, at, zone)
-    lines = [bold(ours(view.title)), *(ours(line) for line in view.lines)]
+    title = f"✅ {view.title}" if one.session.state is SessionState.SETTLED else view.title
+    lines = [bold(ours(title)), *(ours(line) for line in view.lines)]
     if one.receipt is not None:
         lines += [ours(note) for note in receipt.sheet(say, one.receipt, zone).notes]
     return render.message("\n".join(lines), inline(_rows(say, one, may_stop=view.may_stop)))

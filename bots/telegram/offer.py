@@ -24,7 +24,7 @@ from core.ledger import NotEnoughMoney
 from core.money import Money, minor_units
 from core.payments import TopupState, topup_limits
 from core.ports import HistoryFilter
-from core.scan import Scan, ScanState
+from core.scan import Scan, ScanSource, ScanState
 from core.services.alternatives import Alternative
 from core.services.guns import ChargeOffer, Identified
 from core.session import BUSY, ChargingSession, FrozenQuote
@@ -35,6 +35,7 @@ router = Router(name="offer")
 SCAN_ID = 12  # characters
 KWH = (10, 20, 30, 40, 60)
 KWH_SHOWN = 4
+ORDERS_LOOKED_AT = 3
 # Of these the driver hears where else to charge; everything else is said as it is.
 _ANOTHER_GUN = frozenset(
     {"gun_busy", "gun_out_of_order", "no_price", "price_too_old", "cannot_start_here", "too_many_failed_starts"}
@@ -122,7 +123,7 @@ def _rows(visit: Visit, one: ChargeOffer) -> list[Row]:
         press(_chosen(say("{n} kWh", n=say.number(n)), n == kwh), Ask.OFFER, scan_id, n) for n in kwh_choices(kwh)
     ]
     end = [press(say("✕ Cancel"), Ask.CANCEL, scan_id)]
-    if one.scan.reported_at is None:
+    if one.scan.reported_at is None and one.scan.source is not ScanSource.LIST:
         end.append(gun_card.report_button(say, scan_id))
     return [*main, amounts, end]
 
@@ -139,12 +140,12 @@ def _chosen(label: str, chosen: bool) -> str:
 
 async def _refused(visit: Visit, refusal: UserError, scan_id: str, kwh: Decimal) -> render.Rendered:
     """A sentence, and up to three stations with a free gun that fits."""
-    say = visit.say
-    scan = await _scan(visit, scan_id)
+    say, told = visit.say, await visit.run_core(visit.services.guns.scan, visit.user.id, scan_id)
+    scan = told.scan
     found: list[Alternative] = []
     if refusal.code in _ANOTHER_GUN and scan.ref is not None:
         found = await visit.run_core(visit.services.guns.alternatives, scan.station_id, scan.ref)
-    lines = [ours(phrases.error(say, refusal))]
+    lines = [*gun_card.head(say, told), f"⛔ {ours(phrases.error(say, refusal))}"]
     if found:
         lines.append(ours(say("Free nearby, with your plug:")))
     again = [gun_card.press(say("🔄 Look again"), Ask.OFFER, scan_id, kwh)]
@@ -185,14 +186,19 @@ async def _top_up(visit: Visit, scan_id: str, quote_id: str) -> None:
 
 
 async def _go_on(visit: Visit, scan_id: str, kwh: Decimal, message_id: int) -> None:
-    """The card again, with a fresh quote; what was paid and nobody has told us yet is asked for first."""
+    """The card again, with a fresh quote; what was paid and nobody has told us yet is asked for first.
+
+    While nothing has arrived the message stays as it is: the way to pay may stand in it.
+    """
     services, user_id = visit.services, visit.user.id
-    for order in await visit.run_core(services.wallet.topups, user_id, 3):
+    has_paid = False
+    for order in await visit.run_core(services.wallet.topups, user_id, ORDERS_LOOKED_AT):
         if order.state not in (TopupState.PAID, TopupState.CLOSED, TopupState.PARKED):
-            await visit.run_core(services.wallet.check_topup, user_id, order.id)
+            looked = await visit.run_core(services.wallet.check_topup, user_id, order.id)
+            has_paid |= looked.state is TopupState.PAID
     one = await visit.run_core(services.guns.offer, user_id, scan_id, kwh)
-    if one.missing is not None:
-        visit.toast = phrases.error(visit.say, UserError("not_paid_yet"))
+    if one.missing is not None and not has_paid:
+        raise UserError("not_paid_yet")
     await visit.show(message_id, card(visit, one))
 
 

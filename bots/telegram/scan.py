@@ -174,7 +174,10 @@ async def _identified(visit: Visit, text: str, source: ScanSource, photo_ref: st
 
 
 async def arrived(visit: Visit) -> bool:
-    """The driver sent a position instead of the last four characters: the same code once more, from there."""
+    """The driver sent a position instead of the last four characters: the same code once more, from there.
+
+    False when they are somewhere else by now, and want to know what is there.
+    """
     if not visit.private:
         return False
     guns = visit.services.guns
@@ -183,7 +186,7 @@ async def arrived(visit: Visit) -> bool:
         return False
     again = await _identified(visit, asked.text, asked.source, asked.photo_ref)
     await offer.show_next(visit, again)
-    return True
+    return again.scan.state is not ScanState.REFUSED
 
 
 # --- a gun of a station's card ------------------------------------------------------------------------------------

@@ -211,7 +211,7 @@ def test_down_the_road_the_driver_is_asked_for_the_station(driver: Driver) -> No
     driver.talk.world.services.whereabouts.here(driver.user_id, near)
     shown = driver.sends_photo(driver.code())
     assert f"Are you at {WARY}?" in shown.text
-    driver.taps("No", shown)
+    driver.taps("No, I am not", shown)
     assert "not your gun's" in shown.text
     shown = driver.sends_photo(driver.code())
     driver.taps("Yes, I am there", shown)

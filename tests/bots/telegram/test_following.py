@@ -138,7 +138,7 @@ def test_a_busy_gun_names_others_nearby(driver: Driver, world: World) -> None:
     world.station("Corner", 22.5440, 114.0580, price="1.10", free=2)
     sets_status(driver, ConnectorStatus.CHARGING)
     shown = offered(driver)
-    assert shown.text.startswith("This gun is in use.")
+    assert "⛔ This gun is in use." in shown.text
     assert "Free nearby, with your plug:" in shown.text
     driver.taps("➡ Corner · 330 m · 2 free", shown)
     assert shown.text.startswith("Corner")

@@ -520,7 +520,7 @@ def test_a_charge_is_followed_by_the_process(telegram: BotApi, bot: TelegramProc
     driving.runs_jobs()
     telegram.wait(lambda: shown.text.startswith("⚡ Charging"))
     driving.ends(session)
-    telegram.wait(lambda: shown.text.startswith("Settled"))
+    telegram.wait(lambda: shown.text.startswith("✅ Settled"))
     assert "🧾 Receipt" in shown.buttons
 
 
