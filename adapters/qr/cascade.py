@@ -20,6 +20,7 @@ from adapters.qr.treatments import (
     Treatment,
     as_it_is,
     blurred,
+    both,
     bowed,
     closed,
     equalised,
@@ -81,9 +82,9 @@ def _close_ups(side_px: int) -> Copies:
 
 
 WHOLE, W640, W400, W300 = _whole(), _whole(640), _whole(400), _whole(300)
-CLOSE, CLOSER = _close_ups(240), _close_ups(400)
+CLOSE, NEARER, CLOSER, CLOSEST = _close_ups(240), _close_ups(320), _close_ups(400), _close_ups(600)
 # Their pixels are not where those of the whole picture are.
-_PARTS = (CLOSE, CLOSER, Picture.detail)
+_PARTS = (CLOSE, NEARER, CLOSER, CLOSEST, Picture.detail)
 
 STAGES = (
     Stage("as it is", WHOLE, as_it_is, local_thorough),
@@ -149,6 +150,18 @@ STAGES = (
     Stage("small, turned, zbar", W300, turned(45), zbar),
     Stage("small, equalised, zbar", W300, equalised, zbar),
     Stage("large, low threshold, zbar", W640, threshold(10, -8), zbar),
+    Stage("closer, fine threshold", CLOSER, threshold(5), by_histogram),
+    Stage("close, very dark", CLOSE, gamma(0.2), by_histogram),
+    Stage("very bright", WHOLE, gamma(5), by_histogram),
+    Stage("nearer, fine threshold", NEARER, threshold(5), local),
+    Stage("closer, soft high threshold", CLOSER, threshold(16, soften_px=1), by_histogram),
+    Stage("nearer, wide, squeezed", NEARER, both(stretched(wide=1.5), squeezed(sideways=-0.1)), local),
+    Stage("nearer, sharpened, wide", NEARER, both(sharpened(2, 200), stretched(wide=1.5)), local),
+    Stage("medium, high pass, threshold", W400, both(high_pass(30, 2.5), threshold(5)), local),
+    Stage("closest, high pass", CLOSEST, high_pass(10, 4), local),
+    Stage("medium, sharpened", W640, sharpened(1, 400), local),
+    Stage("closest, wide threshold, squeezed", CLOSEST, both(threshold(40), squeezed(sideways=0.1)), by_histogram),
+    Stage("threshold, high pass", WHOLE, both(threshold(5), high_pass(30, 2.5)), by_histogram),
     Stage("detail", Picture.detail, as_it_is, local),
 )
 

@@ -102,6 +102,11 @@ def stretched(wide: float = 1.0, tall: float = 1.0) -> Treatment:
     return treat
 
 
+def both(first: Treatment, then: Treatment) -> Treatment:
+    """One after the other."""
+    return lambda picture: then(Image.fromarray(np.ascontiguousarray(first(picture))))
+
+
 def turned(degrees: int) -> Treatment:
     how = Image.Resampling.BILINEAR
     return lambda picture: np.asarray(picture.rotate(degrees, how, expand=True, fillcolor=255))
