@@ -52,6 +52,7 @@ class ScanTalk:
         """The gun in a picture. Raises UserError, TooMany."""
         if self.photos is None:
             return self.how(visitor)
+        self._sets_aside(visitor)
         self.services.limiter.hit("photo", visitor.user.id)
         codes = self.photos.codes(picture)
         if not codes:
@@ -69,12 +70,14 @@ class ScanTalk:
 
     def scanned(self, visitor: Visitor, text: str) -> str:
         """What the menu's scanner read. Raises UserError."""
+        self._sets_aside(visitor)
         return self.told(visitor, self.guns.identify(visitor.user.id, text, ScanSource.CAMERA))
 
     def typed(self, visitor: Visitor, text: str) -> str:
         """A typed code, or the question for one. Raises UserError."""
         if not text:
             return self.how(visitor)
+        self._sets_aside(visitor)
         return self.told(visitor, self.guns.identify(visitor.user.id, text, ScanSource.TYPED))
 
     def is_code(self, visitor: Visitor, text: str) -> bool:
@@ -165,8 +168,8 @@ class ScanTalk:
                 self.asked.put(visitor.openid, Question(About.AT_STATION, scan_id=scan.id))
                 return "\n".join((sentence, *self._place(visitor, told), say("Reply “yes” or “no”.")))
             case ScanState.ASK_LAST_FOUR:
-                self.asked.other_yes(visitor.openid)
-                return "\n".join((sentence, say("For example: 0123. It stands beside the code.")))
+                where = say("The number stands beside the code. For your location tap “找桩 Find” below.")
+                return "\n".join((sentence, where))
         self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
         return "\n".join((sentence, self._by_hand(visitor, report=scan.source is not ScanSource.TYPED)))
 
@@ -221,6 +224,10 @@ class ScanTalk:
         say = visitor.say
         how = say("Type its number like this: “scan 12345678”.")
         return f"{how}\n{say('A wrong sticker? Reply “report”.')}" if report else how
+
+    def _sets_aside(self, visitor: Visitor) -> None:
+        """Another code: whatever comes of it, a word for a start no longer means the gun that was offered before."""
+        self.asked.forget(visitor.openid)
 
     # --- codes ------------------------------------------------------------------------------------------------
 

@@ -340,3 +340,18 @@ def test_a_charge_begun_elsewhere_is_shown_instead(town: Town) -> None:
     assert answer.startswith("你已有正在进行的充电")
     assert "⏳ 正在启动…" in answer
     assert [one.quote.id for one in lin.sessions] == [quote.id]
+
+
+@pytest.mark.parametrize("second", ["asked about", "refused", "not fetched"])
+def test_another_code_ends_the_offer_before_it(town: Town, second: str) -> None:
+    lin, station, _ = offered(town)
+    town.world.services.whereabouts.forget(lin.user_id)
+    match second:
+        case "asked about":
+            assert "最后四位" in lin.scans(label(station, 1))
+        case "refused":
+            lin.scans("wxp://f2f0abc")
+        case _:
+            assert "没能取到您的照片" in lin.does("photo", town.wechat.photo(lin.openid, "never-was"))
+    lin.says("充电")
+    assert lin.sessions == []
