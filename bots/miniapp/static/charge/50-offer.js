@@ -63,6 +63,7 @@ function requote() {
     by("offer").className = "card offer-card is-refused";
     empty(by("offer")).appendChild(line(problem.message, "warning"));
     var foot = empty(by("offer-foot")), passing = problem.status === 0 || problem.status >= 429 || PASSING.indexOf(problem.code) >= 0;
+    by("step").querySelector(".offer-kwh").hidden = !passing && problem.code !== "bad_energy";
     if (passing) foot.appendChild(button("primary", t("again"), requote));
     foot.appendChild(button(passing ? "" : "primary", t("scan_again"), scanAgain));
   });
