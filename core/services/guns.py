@@ -116,6 +116,8 @@ class GunService:
         Raises TooMany("too_many_scans").
         """
         at, position = self.clock.now(), position or self.whereabouts.of(user_id)
+        # What no database takes, a code of ours never holds.
+        text = text.replace("\x00", "").encode(errors="replace").decode()
         with self.database.read() as unit:
             people = unit.people.same_person(user_id)
             _check_velocity(unit, people, at)

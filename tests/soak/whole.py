@@ -71,6 +71,7 @@ class House:
     def __enter__(self) -> Self:
         self.bot_api = self._ends.enter_context(BotApi())
         self.wechat_api = self._ends.enter_context(pretend.serving_api())
+        self.wechat = pretend.Platform(f"{self.url}/wechat", SystemClock())  # one, for its numbers are unique
         self.env = self._environment()
         self._ends.callback(self._stop)
         self._start()
@@ -149,7 +150,7 @@ class House:
 
     def _own_number(self, gun: dict[str, Any]) -> str:
         """As the operator itself counts its guns; over OCPI they have EVSE ids that end so."""
-        return gun["id"] if self.protocol == "cec" else _DIGITS.findall(gun["id"])[-1]
+        return str(gun["id"]) if self.protocol == "cec" else _DIGITS.findall(gun["id"])[-1]
 
     def label(self, gun: dict[str, Any]) -> bytes:
         """A photo of what is printed on a gun, as the operator prints it."""
@@ -292,8 +293,7 @@ class WechatDriver:
 
     def __init__(self, house: House, openid: str, name: str) -> None:
         self.house, self.openid, self.name = house, openid, name
-        self.wechat = pretend.Platform(f"{house.url}/wechat", SystemClock())
-        self.me = pretend.Driver(self.wechat, openid)
+        self.wechat = house.wechat
         self._read = 0
         self._photos = 0
 

@@ -212,3 +212,10 @@ def test_the_offer_is_for_the_gun_of_the_scan(world: World, lin: str) -> None:
     world.clock.advance(minutes=16)
     with pytest.raises(Conflict, match="scan_too_old"):
         guns.offer(lin, told.scan.id, Decimal(20))
+
+
+@pytest.mark.parametrize("text", ["\x00\x00", "hlht://1\x00.2/", "\ud800 broken", "", "x" * 5000])
+def test_whatever_a_decoder_reads_is_kept_and_refused(guns: GunService, lin: str, text: str) -> None:
+    told = guns.identify(lin, text, ScanSource.PHOTO)
+    assert told.scan.state is ScanState.REFUSED
+    assert guns.scan(lin, told.scan.id).scan == told.scan
