@@ -22,7 +22,7 @@ RATES = {
     "telegram": "40/minute",
     "wechat": "40/minute",
     "api": "120/minute",
-    "photo": "20/minute",
+    "photo": "60/minute",
     "places": "20/minute",
     "login": "20/minute",
     "link": "20/hour",

@@ -1,7 +1,7 @@
 // The scanner: the camera where the browser gives one, a photo, or the number typed.
 
 // Most codes are found in the first seconds. Afterwards less often: a minute stays below what one person may send.
-var CAMERA_MS = 60000, FRAME_EVERY_MS = 1000, QUICK_FRAMES = 8, SLOW_FRAME_MS = 5000;
+var CAMERA_MS = 60000, FRAME_EVERY_MS = 1000, QUICK_FRAMES = 8, SLOW_FRAME_MS = 1200;
 var camera = { stream: null, track: null, ends: null, next: null, turn: 0, frames: 0, lit: false };
 var kept = { photo: null }; // the picture of the last scan, for a report: only here, until the next one
 
