@@ -43,6 +43,8 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
     server = TelegramAPIServer.from_base(settings.telegram_api_base)
     bot = Bot(settings.telegram_bot_token, AiohttpSession(api=server, timeout=CALL_TIMEOUT_S))
     bot.session.middleware(WaitAsTold())
+    # A pause that Telegram asks for holds up the answer it is about, and all of what nobody has asked for.
+    quiet_bot = Bot(settings.telegram_bot_token, AiohttpSession(api=server, timeout=CALL_TIMEOUT_S))
     run_core = Crossing()
     desk = Desk(
         services.inbox,
@@ -54,7 +56,7 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
     take_in = _register(bot, settings) if webhook else _poll(bot, Poller(bot, services.inbox, desk.bell))
     intake = asyncio.create_task(take_in)
     work = asyncio.create_task(desk.run(stop))
-    following = asyncio.create_task(Following(bot, services).run(stop))
+    following = asyncio.create_task(Following(quiet_bot, services).run(stop))
     told = asyncio.create_task(stop.wait())
     try:
         # Polling ends only by an error; a registered webhook is simply done.
@@ -74,6 +76,7 @@ async def serve(services: Services, settings: bootstrap.Settings) -> None:
         await asyncio.gather(following, return_exceptions=True)
         run_core.close()
         await bot.session.close()
+        await quiet_bot.session.close()
         log.info("telegram stopped")
 
 

@@ -23,6 +23,7 @@ from bots.telegram import (
     pay,
     profile,
     render,
+    report,
     safety,
     scan,
     wallet,
@@ -59,7 +60,7 @@ def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCo
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    features = (pay, linking, scan, offer, charging, history, profile, wallet, safety, find, account)
+    features = (pay, linking, scan, report, offer, charging, history, profile, wallet, safety, find, account)
     dispatcher.include_routers(*(feature.router for feature in features))
     return dispatcher
 

@@ -9,7 +9,7 @@ MOST_CHATS = 10_000
 
 
 class Expected:
-    """Safe on the event loop. After a restart a number typed alone is looked up as a place, which says what to do."""
+    """Safe on the event loop. After a restart a number typed alone is looked up as a place; it is asked for again."""
 
     def __init__(self, most: int = MOST_CHATS) -> None:
         self.most = most

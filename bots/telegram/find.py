@@ -59,9 +59,14 @@ async def location(message: Message, visit: Visit) -> None:
 async def typed(message: Message, visit: Visit) -> None:
     if not visit.text.strip():
         raise UserError("no_position")
-    async with chat.busy(visit.bot, visit.chat_id):
-        await visit.run_core(visit.services.limiter.hit, "places", str(visit.user.id))
-        place = await visit.run_core(visit.services.finder.place, visit.text, visit.user.language)
+    try:
+        async with chat.busy(visit.bot, visit.chat_id):
+            await visit.run_core(visit.services.limiter.hit, "places", str(visit.user.id))
+            place = await visit.run_core(visit.services.finder.place, visit.text, visit.user.language)
+    except UserError as problem:
+        if problem.code != "place_not_found" or not await scan.may_be_number(visit, problem):
+            raise
+        return
     await _answer(visit, place.point, render.place_note(place.name, visit.say))
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
-from typing import Any
 
 from aiogram import Router
-from aiogram.filters import Command
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery
 
 from bots import charge
-from bots.telegram import chat, files, gun_card, live_message, nearby, render, wallet
+from bots.telegram import gun_card, live_message, nearby, render, report, wallet
 from bots.telegram.buttons import Act, Button
 from bots.telegram.gun_card import Ask
 from bots.telegram.keyboards import Row, inline
@@ -24,7 +22,7 @@ from core.ledger import NotEnoughMoney
 from core.money import Money, minor_units
 from core.payments import TopupState, topup_limits
 from core.ports import HistoryFilter
-from core.scan import Scan, ScanSource, ScanState
+from core.scan import ScanSource, ScanState
 from core.services.alternatives import Alternative
 from core.services.guns import ChargeOffer, Identified
 from core.session import BUSY, ChargingSession, FrozenQuote
@@ -46,6 +44,7 @@ _SAID_IN_PLACE = _ANOTHER_GUN | {"starts_halted", "no_such_gun"}
 async def show_next(visit: Visit, told: Identified, message_id: int | None = None) -> None:
     """The next step of a scan: in the message with the pressed button where there is one."""
     if told.scan.state is ScanState.PASSED:
+        visit.expected.no_more(visit.chat_id)
         await show(visit, told.scan.id, visit.user.energy_kwh, message_id)
         return
     if told.scan.state in (ScanState.ASK_LAST_FOUR, ScanState.REFUSED):
@@ -151,11 +150,6 @@ async def _refused(visit: Visit, refusal: UserError, scan_id: str, kwh: Decimal)
     again = [gun_card.press(say("🔄 Look again"), Ask.OFFER, scan_id, kwh)]
     rows = [*nearby.rows(say, found), again, [gun_card.report_button(say, scan_id)]]
     return render.message("\n".join(lines), inline(rows))
-
-
-async def _scan(visit: Visit, scan_id: str) -> Scan:
-    told = await visit.run_core(visit.services.guns.scan, visit.user.id, scan_id)
-    return told.scan
 
 
 # --- money that is missing ----------------------------------------------------------------------------------------
@@ -268,7 +262,7 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
             visit.expected.number(visit.chat_id, visit.now)
             await visit.show(message_id, _not_there(visit, scan_id))
         case Ask.REPORT:
-            await _report(call, visit, scan_id)
+            await report.pressed(call, visit, scan_id)
         case Ask.OFFER:
             await show(visit, scan_id, _kwh(rest), message_id)
         case Ask.START:
@@ -300,50 +294,3 @@ def _not_there(visit: Visit, scan_id: str) -> render.Rendered:
         "your location helps too."
     )
     return render.message(ours(text), inline([[gun_card.report_button(visit.say, scan_id)]]))
-
-
-# --- a report -----------------------------------------------------------------------------------------------------
-
-
-@router.message(Command("report"))
-async def report_newest(message: Message, visit: Visit) -> None:
-    """Of the last code that was scanned."""
-    only_in_private(visit)
-
-    def newest() -> Scan | None:
-        with visit.services.database.read() as unit:
-            return unit.scans.newest(unit.people.same_person(visit.user.id))
-
-    found = await visit.run_core(newest)
-    if found is None:
-        raise NotFound("no_such_scan")
-    await _keep_evidence(visit, found)
-    await visit.send(render.message(ours(_thanks(visit))))
-
-
-async def _report(call: CallbackQuery, visit: Visit, scan_id: str) -> None:
-    """Thanks once: the button goes, whatever else stands there stays."""
-    await _keep_evidence(visit, await _scan(visit, scan_id))
-    visit.toast = _thanks(visit)
-    markup: InlineKeyboardMarkup | None = getattr(call.message, "reply_markup", None)
-    assert call.message is not None
-    rows: list[list[Any]] = markup.inline_keyboard if markup else []
-    left = [[one.model_dump(exclude_none=True) for one in row if one.callback_data != call.data] for row in rows]
-    await chat.edit_buttons(visit.bot, visit.chat_id, call.message.message_id, inline(left))
-
-
-async def _keep_evidence(visit: Visit, found: Scan) -> None:
-    """The case first, which is what counts; the photo with it where Telegram still has it."""
-    if found.reported_at is not None:
-        return
-    photo = None
-    if found.photo_ref:
-        try:
-            photo = await files.download(visit.bot, found.photo_ref)
-        except UserError:
-            photo = None  # gone from Telegram: what the code said is evidence enough
-    await visit.run_core(visit.services.guns.report, visit.user.id, found.id, "", photo)
-
-
-def _thanks(visit: Visit) -> str:
-    return visit.say("🚩 Thank you. One of us looks at this sticker. Do not pay at it.")

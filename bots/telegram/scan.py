@@ -17,7 +17,7 @@ from bots.telegram.linking import only_in_private
 from bots.telegram.markup import bold, clean, ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.visit import Visit
-from bots.wording import wording
+from bots.wording import phrases, wording
 from core.errors import NotFound, UserError
 from core.geo import parse_point
 from core.guncode import gun_payload, parse, write_hlht
@@ -155,6 +155,16 @@ async def typed(message: Message, visit: Visit, code: str, asked: Scan | None) -
             visit.expected.number(visit.chat_id, visit.now)
         raise
     await offer.show_next(visit, told)
+
+
+async def may_be_number(visit: Visit, problem: UserError) -> bool:
+    """A text that is no place, and may be the number on a gun: sent once more it is taken for that."""
+    if not visit.private or not parse(visit.text.strip()).known:
+        return False
+    visit.expected.number(visit.chat_id, visit.now)
+    hint = visit.say("If it is the number of a gun, send it once more.")
+    await visit.send(render.message(f"{ours(phrases.error(visit.say, problem))}\n{ours(hint)}"))
+    return True
 
 
 async def opened(visit: Visit, payload: str) -> bool:

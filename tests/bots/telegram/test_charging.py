@@ -166,6 +166,19 @@ def test_scan_asks_and_typed_codes_are_taken_at_any_time(driver: Driver) -> None
     assert "no place called" in driver.says("Nowhere 12").text
 
 
+def test_a_bare_number_is_a_place_first_and_a_gun_when_it_is_sent_again(driver: Driver) -> None:
+    assert driver.says("P1-2").text.endswith("If it is the number of a gun, send it once more.")
+    assert f"Are you at {WARY}?" in driver.says("P1-2").text
+    driver.taps("Yes, I am there")
+    assert any("Start · hold" in label for label in driver.last.buttons)
+    assert "send it once more" in driver.says("P1-2").text  # the question has been answered
+
+
+def test_a_shared_link_of_a_map_is_no_sticker(driver: Driver) -> None:
+    assert "no place called" in driver.says("https://surl.amap.com/4Yz8q1").text
+    assert "⛔" in driver.says("https://pay.example/4Yz8q1").text
+
+
 def test_a_link_of_ours_opens_the_offer(driver: Driver) -> None:
     assert "P1-1" in driver.says(f"/start {gun_payload(driver.driving.guns[0])}").text
 
