@@ -158,7 +158,7 @@ class TestEveryDialect(ChargingContract):
             assert supplier.session(unknown) is not None
         for _, seq in seqs:
             site.record(seq)
-        site.sandbox.pull("check", day="2026-11-23")
+        site.sandbox.pull("check", day=f"{BEFORE_EIGHT:%Y-%m-%d}")
         [(outcome, answer)] = site.wait_for(lambda: site.pushes("check_charge_orders", unknown) or None)
         disputed = {one["StartChargeSeq"]: one for one in answer["DisputeOrders"]}
         assert outcome == "Ret 0"

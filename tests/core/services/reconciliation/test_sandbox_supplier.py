@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import UTC, date, datetime
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from adapters.sandbox import city as sandbox_city
 from core.money import Money
 from core.ports import BookingState, CaseKind
 from core.services.books import BooksService
+from core.services.desk import SupplierDeskService
 from core.services.reconciliation import ReconciliationService, Report
 from core.services.wallet import WalletService
 from core.session import SessionState
 from core.statements import OrderCheck
 from core.tariff import flat_tariff
+from storage.redis_stream import NoChangeStream
 from tests.adapters.cec.customer import Customer
 from tests.adapters.sandbox.guest import BEFORE_EIGHT
 from tests.adapters.sandbox.process import SandboxProcess
@@ -30,7 +32,9 @@ from tests.world import SetClock
 
 pytestmark = pytest.mark.process
 
-AFTER = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)  # 03:30 of the next day in Shenzhen
+DAY, LATER = BEFORE_EIGHT.date(), BEFORE_EIGHT.date() + timedelta(days=2)
+# 03:30 of the next day in Shenzhen
+AFTER = (BEFORE_EIGHT + timedelta(days=1)).replace(hour=3, minute=30).astimezone(UTC)
 TWO_DAYS = 2 * 24 * 60
 
 
@@ -50,6 +54,8 @@ class House:
             {site.supplier_id: site.supplier},
             {},
         )
+        # Bills are dated by the same clock as the days that are compared.
+        site.desk = SupplierDeskService(site.database, NoChangeStream(), self.clock)
         site.checked = self.checked  # type: ignore[method-assign]  # the daily lists go where they go in production
         self.count = 0
         self.bench.top_up("5000")
@@ -92,20 +98,20 @@ class House:
         self.bench.charging.book_unbooked()
         return seq
 
-    def they_check(self, day: str = "2026-11-23") -> None:
+    def they_check(self, day: date = DAY) -> None:
         """The supplier pushes its list of the day, and has our answer."""
         before = len(self.site.pushes("check_charge_orders"))
-        self.site.sandbox.pull("check", day=day)
+        self.site.sandbox.pull("check", day=str(day))
         self.site.wait_for(lambda: len(self.site.pushes("check_charge_orders")) > before or None)
 
     def their_books(self, statement: str, *values: str) -> None:
         with sqlite3.connect(self.site.sandbox.data_dir / "books.sqlite", timeout=10) as db:
             db.execute(statement, values)
 
-    def run(self, day: date = date(2026, 11, 23)) -> Report:
+    def run(self, day: date = DAY) -> Report:
         return self.reconciliation.run(self.scope, day)
 
-    def found(self, day: date = date(2026, 11, 23)) -> set[str]:
+    def found(self, day: date = DAY) -> set[str]:
         return {one.key for one, _ in self.run(day).differences}
 
 
@@ -176,7 +182,7 @@ def test_a_booking_of_ours_that_was_tampered_with_is_found(house: House) -> None
 def test_a_record_that_never_came_is_found(house: House) -> None:
     house.charge()
     seq = house.charge("record_never")
-    house.their_books("INSERT OR IGNORE INTO records VALUES (?, '2026-11-23', '30', '45.00', '{}')", seq)
+    house.their_books("INSERT OR IGNORE INTO records VALUES (?, ?, '30', '45.00', '{}')", seq, str(DAY))
     house.they_check()
     assert house.found() == {f"missing_record:{seq}"}
     house.clock.advance(hours=25)
@@ -191,7 +197,7 @@ def test_a_record_that_never_came_is_found(house: House) -> None:
 def test_an_order_that_is_not_ours_is_found(house: House) -> None:
     house.charge()
     foreign = house.site.new_seq()
-    house.their_books("INSERT INTO records VALUES (?, '2026-11-23', '30', '45.00', '{}')", foreign)
+    house.their_books("INSERT INTO records VALUES (?, ?, '30', '45.00', '{}')", foreign, str(DAY))
     house.they_check()
     assert house.found() == {f"unknown_order:{foreign}"}
 
@@ -202,12 +208,12 @@ def test_a_record_that_their_lists_leave_out_is_found_once_their_word_is_whole(h
     house.site.pass_time(minutes=TWO_DAYS)
     house.clock.advance(days=2)
     other = house.charge()
-    house.their_books("UPDATE records SET day = '2026-11-23' WHERE start_seq = ?", other)
+    house.their_books("UPDATE records SET day = ? WHERE start_seq = ?", str(DAY), other)
     house.they_check()
-    assert house.found(date(2026, 11, 23)) == set()  # over midnight it may stand in the next day's list
-    house.their_books("UPDATE records SET day = '2026-11-25' WHERE start_seq = ?", other)
-    house.they_check("2026-11-25")
-    assert house.found(date(2026, 11, 25)) == {f"not_in_theirs:{seq}"}
+    assert house.found(DAY) == set()  # over midnight it may stand in the next day's list
+    house.their_books("UPDATE records SET day = ? WHERE start_seq = ?", str(LATER), other)
+    house.they_check(LATER)
+    assert house.found(LATER) == {f"not_in_theirs:{seq}"}
 
 
 def test_an_orphan_is_a_difference_and_stays_one(house: House) -> None:
@@ -244,8 +250,8 @@ def test_a_statement_of_what_we_owe_is_compared(house: House) -> None:
     seq = house.charge()
     house.they_check()
     total = int(house.site.booked(seq).total_cost * 100)
-    same = house.reconciliation.run(house.scope, date(2026, 11, 23), Money(total, "CNY"))
+    same = house.reconciliation.run(house.scope, DAY, Money(total, "CNY"))
     assert same.differences == []
-    other = house.reconciliation.run(house.scope, date(2026, 11, 23), Money(total + 700, "CNY"))
+    other = house.reconciliation.run(house.scope, DAY, Money(total + 700, "CNY"))
     assert [one.key for one, _ in other.differences] == ["statement:CNY"]
     assert other.differences[0][0].about == Money(700, "CNY")
