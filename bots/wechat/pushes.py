@@ -96,9 +96,10 @@ def _push(message: Any) -> Push:
     number = int(message.id or 0)
     if is_event or not number:
         event = getattr(message, "event", message.type)
-        key = _event_key(openid, str(sent_at), str(event), words, lat, lng)
+        key = _named("event", openid, str(sent_at), str(event), words, lat, lng)
     else:
-        key = str(number)
+        # With the person: an answer never goes to somebody else, whatever the numbers are.
+        key = _named("message", openid, str(number))
     most = CODE_MAX if what is What.GUN_CODE else TEXT_MAX
     accuracy_m = str(message.precision) if what is What.POSITION else ""
     url = str(message.image or "")[:URL_MAX] if what is What.PHOTO else ""
@@ -133,9 +134,10 @@ def _content(what: What, message: Any) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _event_key(*parts: str) -> str:
-    """Events have no number: the person, the second, the event and what it carried name it (docs: sender + time)."""
-    return "event:" + hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+def _named(kind: str, *parts: str) -> str:
+    """A key that names nobody. Events have no number: the person, the second, the event and what it carried name them
+    (docs: sender + time)."""
+    return f"{kind}:" + hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def _is_id(value: object) -> bool:
