@@ -60,7 +60,7 @@ def test_wechat(house: House) -> None:
     lin.says("状态")
     lin.says("停止充电")
     lin.says("是")
-    lin.hears("账单")
+    lin.hears("账单：")
 
 
 @pytest.mark.parametrize("fault", FAILS)
@@ -87,4 +87,4 @@ def test_what_goes_wrong(house: House, fault: str) -> None:
     if fault == "stop_refused":  # as the driver does at the pile
         wei.says("停止充电")
         wei.says("是")
-    wei.hears("账单", "没有启动", within_s=300)
+    wei.hears("账单：", "没有启动", within_s=300)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bots.wechat.answers import SOURCE, Patience
 from bots.wechat.client import WechatApi
 from core.geo import Datum
-from core.ports import InboxState, Place
+from core.ports import Place
 from core.user import Channel, Identity
 from storage.index import InMemoryStationIndex
 from tests.bots.wechat.conftest import Start, config
