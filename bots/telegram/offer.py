@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 from aiogram import Router
 from aiogram.types import CallbackQuery
@@ -19,8 +19,8 @@ from bots.telegram.visit import Visit
 from bots.wording import phrases
 from core.errors import NotFound, UserError
 from core.ledger import NotEnoughMoney
-from core.money import Money, minor_units
-from core.payments import TopupState, topup_limits
+from core.money import Money
+from core.payments import TopupState
 from core.ports import HistoryFilter
 from core.scan import ScanSource, ScanState
 from core.services.alternatives import Alternative
@@ -113,7 +113,7 @@ def _rows(visit: Visit, one: ChargeOffer) -> list[Row]:
         label = say("⚡ Start · hold {hold}", hold=say.money(one.quote.hold))
         main: list[Row] = [[press(label, Ask.START, scan_id, one.quote.id)]]
     else:
-        label = say("➕ Top up {amount}", amount=say.money(_to_top_up(one.missing)))
+        label = say("➕ Top up {amount}", amount=say.money(charge.to_top_up(one.missing)))
         main = [
             [press(label, Ask.TOP_UP, scan_id, one.quote.id)],
             [press(say("▶ I have paid, continue"), Ask.GO_ON, scan_id, kwh)],
@@ -129,7 +129,8 @@ def _rows(visit: Visit, one: ChargeOffer) -> list[Row]:
 
 def kwh_choices(now: Decimal) -> list[Decimal]:
     """A few amounts around the one that is chosen."""
-    known = sorted({*map(Decimal, KWH), now.normalize()}, key=lambda one: (abs(one - now), one))
+    now = Decimal(format(now.normalize(), "f"))
+    known = sorted({*map(Decimal, KWH), now}, key=lambda one: (abs(one - now), one))
     return sorted(known[:KWH_SHOWN])
 
 
@@ -155,14 +156,6 @@ async def _refused(visit: Visit, refusal: UserError, scan_id: str, kwh: Decimal)
 # --- money that is missing ----------------------------------------------------------------------------------------
 
 
-def _to_top_up(missing: Money) -> Money:
-    """What is missing, in whole units: nobody pays ¥38.17 in."""
-    least, _ = topup_limits(missing.currency)
-    unit = 10 ** minor_units(missing.currency)
-    whole = (Decimal(missing.amount_minor) / unit).to_integral_value(ROUND_CEILING)
-    return max(Money(int(whole) * unit, missing.currency), least)
-
-
 async def _top_up(visit: Visit, scan_id: str, quote_id: str) -> None:
     """A payment of what is missing, in a message of its own: the card stays, with its way on."""
     quote = await _quote(visit, quote_id)
@@ -171,7 +164,7 @@ async def _top_up(visit: Visit, scan_id: str, quote_id: str) -> None:
     free = next((one.available for one in wallets if one.available.currency == currency), Money(0, currency))
     if free >= quote.hold:
         raise UserError("already_paid")
-    amount = _to_top_up(quote.hold - free)
+    amount = charge.to_top_up(quote.hold - free)
     go_on = gun_card.press(visit.say("▶ I have paid, continue"), Ask.GO_ON, scan_id, quote.energy_kwh)
     key = f"tg:q:{quote_id}:{amount.amount_minor}{amount.currency}"
     rendered = await wallet.ordered(visit, amount, key, after=[go_on])

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from aiogram import Dispatcher
 
-from core.geo import Point
 from core.scan import Promised
 from core.session import SessionState
 from core.station import ConnectorStatus
@@ -378,14 +377,43 @@ def test_nobody_else_touches_a_charge(
     assert driver.charge().stop_wanted_at is None
 
 
-def test_a_live_location_keeps_the_drivers_place_fresh(driver: Driver, world: World) -> None:
+def test_where_the_driver_is_comes_from_positions_and_not_from_typed_places(driver: Driver, world: World) -> None:
     whereabouts = world.services.whereabouts
+
+    def place() -> tuple[float, float] | None:
+        found = whereabouts.of(driver.user_id)
+        return (found.point.lat, found.point.lng) if found else None
+
     whereabouts.forget(driver.user_id)
+    driver.says("22.5410, 114.0580")
+    assert place() is None
+    driver.talk.who.sends(
+        venue={"title": "Hall", "address": "1", "location": {"latitude": 22.5, "longitude": 114.1}},
+        location={"latitude": 22.5, "longitude": 114.1},
+    )
+    driver.talk._worked()
+    assert place() == (22.5, 114.1)
     sent = driver.talk.who.sends_location(22.60, 114.06, live_period=3600)
     driver.talk._worked()
-    driver.talk.who.moves(sent, 22.6001, 114.06)
+    driver.talk.who.moves(sent, 22.6001, 114.06)  # a few metres: the list stays as it is
     driver.talk._worked()
-    found = whereabouts.of(driver.user_id)
-    assert found is not None
-    assert (found.point.lat, found.point.lng) == (22.6001, 114.06)
-    assert found.point != Point(22.60, 114.06)
+    assert place() == (22.6001, 114.06)
+    driver.talk.who.sends_location(22.5410, 114.0580)
+    driver.talk._worked()
+    found = next(one for one in reversed(driver.talk.who.messages) if "within" in one.text)
+    driver.taps("1", found)
+    driver.taps("🚗 I am really here", found)
+    assert place() == (world.here.lat, world.here.lng)
+
+
+def test_who_waits_for_a_photo_sees_that_it_is_read(driver: Driver, telegram: BotApi, dispatcher: Dispatcher) -> None:
+    def slow(image: bytes) -> list[str]:
+        telegram.wait(lambda: telegram.made("sendChatAction", chat_id=driver.talk.who.id, action="typing"))
+        return [driver.code()]
+
+    reader = dispatcher["read_codes"]
+    dispatcher["read_codes"] = slow
+    try:
+        assert "P1-1" in driver.sends_photo().text
+    finally:
+        dispatcher["read_codes"] = reader
