@@ -24,7 +24,7 @@ class Driver:
 
     talk: Talk
     driving: Driving
-    seen: list[str] = field(default_factory=list)  # what the chat said, as it was first read
+    seen: dict[int, int] = field(default_factory=dict)  # edits of each message, as they were last read
 
     @property
     def last(self) -> Shown:
@@ -43,19 +43,33 @@ class Driver:
         self.talk.world.services.whereabouts.here(self.user_id, here)
 
     def sends_photo(self, *texts: str) -> Shown:
+        print(f"\n> a photo of {texts}")
         self.talk.who.sends_photo(photo_of(*texts))
-        return self.talk._worked()
+        self.talk._worked()
+        return self.reads()
 
     def says(self, text: str) -> Shown:
-        return self.talk.says(text)
+        print(f"\n> {text}")
+        self.talk.says(text)
+        return self.reads()
+
+    def reads(self) -> Shown:
+        """What is new in the chat; `pytest -s` prints what the driver reads, in both languages."""
+        for one in self.talk.who.messages:
+            if self.seen.get(one.message_id) != one.edits:
+                self.seen[one.message_id] = one.edits
+                print(f"{one.text}\n{' '.join(f'[{label}]' for label in one.buttons)}")
+        return self.last
 
     def taps(self, beginning: str, shown: Shown | None = None) -> Shown:
         """The button whose label begins so."""
         shown = shown or self.last
         labels = [label for label in shown.buttons if label.removeprefix("✓ ").startswith(beginning)]
         assert labels, f"no button {beginning!r} among {list(shown.buttons)}"
+        print(f"\n> [{labels[0]}]")
         self.talk.who.presses_data(shown, shown.buttons[labels[0]])
         self.talk._worked()
+        self.reads()
         return shown
 
     def later(self, **delta: float) -> None:
@@ -81,6 +95,8 @@ class Driver:
                 following._run.close()
 
         asyncio.run(run())
+        if self.talk.who.messages:
+            self.reads()
 
     def charge(self) -> ChargingSession:
         """The newest one."""
