@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -46,16 +47,22 @@ class Following:
         self._rests_until = 0.0  # of the monotonic clock: Telegram asked for a pause
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self.look()
-            except Exception:
-                log.exception("the charges cannot be followed just now")
-            try:
-                await asyncio.wait_for(stop.wait(), self.look_every_s)
-            except TimeoutError:
-                continue
+        try:
+            while not stop.is_set():
+                await self._look_or_log()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self.look_every_s)
+        finally:
+            self.close()
+
+    def close(self) -> None:
         self._run.close()
+
+    async def _look_or_log(self) -> None:
+        try:
+            await self.look()
+        except Exception:
+            log.exception("the charges cannot be followed just now")
 
     async def look(self) -> None:
         """Bring every message up to date that is due. One that fails holds up nobody."""
@@ -81,27 +88,36 @@ class Following:
         due = [(one, found[one.session_id]) for one in messages if _is_due(one, found.get(one.session_id), now)]
         with self.services.database.read() as unit:
             users = {one.address: unit.users.by_identity(identity(int(one.address))) for one, _ in due}
+        for message, _ in due:
+            if users[message.address] is None:  # the account was deleted: nobody looks any more
+                self._close(message)
         return [(one, pic, user) for one, pic in due if (user := users[one.address]) is not None]
 
     async def _try(self, message: LiveMessage, one: Picture, user: User, now: datetime) -> None:
         if monotonic() < self._rests_until:
             return
         try:
-            await self._bring_up_to_date(message, one, user, now)
-        except TelegramRetryAfter as pause:
-            self._rests_until = monotonic() + pause.retry_after
-        except TelegramForbiddenError:
-            await self._run(self.services.accounts.unreachable, identity(int(message.address)))
-            await self._run(self._close, message)
-        except TelegramBadRequest as refusal:
-            # Nothing that is tried again in three seconds: the driver asks with /charge.
-            log.error("a charge cannot be shown", extra={"session": message.session_id, "why": refusal.message})
-            await self._run(self._close, message)
+            if await self._bring_up_to_date(message, one, user, now):
+                await self._run(self._close, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again and the others go on
             extra = {"session": message.session_id, "error": type(error).__name__}
             log.warning("a charge was not shown, next time again", extra=extra)
 
-    async def _bring_up_to_date(self, message: LiveMessage, one: Picture, user: User, now: datetime) -> None:
+    async def _bring_up_to_date(self, message: LiveMessage, one: Picture, user: User, now: datetime) -> bool:
+        """Whether nothing more is to be shown in this message."""
+        try:
+            return await self._edit(message, one, user, now)
+        except TelegramRetryAfter as pause:
+            self._rests_until = monotonic() + pause.retry_after
+            return False
+        except TelegramForbiddenError:
+            await self._run(self.services.accounts.unreachable, identity(int(message.address)))
+        except TelegramBadRequest as refusal:
+            # Nothing that is tried again in three seconds: the driver asks with /charge.
+            log.error("a charge cannot be shown", extra={"session": message.session_id, "why": refusal.message})
+        return True
+
+    async def _edit(self, message: LiveMessage, one: Picture, user: User, now: datetime) -> bool:
         one = await self._run(live_view.developed, self.services, one)
         zone = live_view.zone_of(self.services, user, one)
         rendered = live_view.rendered(wording(user.language), one, now, zone)
@@ -112,8 +128,7 @@ class Following:
             same = shown.partition(":")[2] == message.shown.partition(":")[2]
             there = same or await chat.edit(self.bot, int(message.address), int(message.message_id), rendered)
             await self._run(self._note, replace(message, shown=shown, shown_at=now))
-        if one.is_final or not there:
-            await self._run(self._close, message)
+        return one.is_final or not there
 
     def _note(self, message: LiveMessage) -> None:
         with self.services.database.write() as unit:

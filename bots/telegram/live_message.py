@@ -40,7 +40,9 @@ async def adopt(visit: Visit, session_id: str, message_id: int) -> None:
     one = await picture(visit, session_id)
     await _note(visit, one, message_id, "")
     await show(visit, one, message_id)
-    if before is not None and before.message_id != str(message_id) and before.address == str(visit.chat_id):
+    if one.is_final or before is None or before.message_id == str(message_id):
+        return
+    if before.address == str(visit.chat_id):
         words = visit.say("⬇ This charge is shown further down.")
         await chat.edit(visit.bot, visit.chat_id, int(before.message_id), render.message(ours(words)))
 

@@ -92,7 +92,7 @@ class Driver:
             async with self.bot() as bot:
                 following = self.following(bot)
                 await following.look()
-                following._run.close()
+                following.close()
 
         asyncio.run(run())
         if self.talk.who.messages:

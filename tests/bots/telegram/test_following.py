@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from core.scan import Promised
 from core.session import SessionState
 from core.station import ConnectorStatus
 from core.tariff import flat_tariff
-from tests.bots.driving import Driving
+from tests.bots.driving import WARY, Driving
 from tests.bots.telegram.drive import Driver
 from tests.bots.telegram.house import house
 from tests.bots.telegram.server import BotApi, Shown
@@ -276,7 +277,7 @@ def test_a_pause_that_telegram_asks_for_is_kept_for_all(driver: Driver, telegram
             following = driver.following(bot)
             await following.look()
             await following.look()
-            following._run.close()
+            following.close()
         return live.edits
 
     before = live.edits
@@ -401,7 +402,9 @@ def test_where_the_driver_is_comes_from_positions_and_not_from_typed_places(driv
     driver.talk.who.sends_location(22.5410, 114.0580)
     driver.talk._worked()
     found = next(one for one in reversed(driver.talk.who.messages) if "within" in one.text)
-    driver.taps("1", found)
+    row = re.search(rf"^(\d)\. {re.escape(WARY)}", found.text, re.MULTILINE)
+    assert row
+    driver.taps(row[1], found)
     driver.taps("🚗 I am really here", found)
     assert place() == (world.here.lat, world.here.lng)
 
