@@ -66,13 +66,10 @@ def offer_lines(say: Wording, one: ChargeOffer, at: datetime) -> list[str]:
     """Price with its parts and its next change, hold, and what is promised: all of it before any money moves."""
     quote, zone = one.quote, one.gun.station.time_zone
     kwh = say("{kwh} kWh", kwh=say.number(quote.energy_kwh))
+    unit = money.per_kwh(say, quote.price_per_kwh, quote.expected.currency)
+    unit = phrases.at_first(say, unit, quote.parts, quote.price_per_kwh, quote.energy_kwh)
     lines = [
-        say(
-            "💴 About {total} for {kwh} ({unit})",
-            total=say.money(quote.expected),
-            kwh=kwh,
-            unit=money.per_kwh(say, quote.price_per_kwh, quote.expected.currency),
-        ),
+        say("💴 About {total} for {kwh} ({unit})", total=say.money(quote.expected), kwh=kwh, unit=unit),
         *parts_line(say, one),
     ]
     minutes = round(charge_minutes(one.gun.connector, quote.energy_kwh))

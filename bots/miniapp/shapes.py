@@ -181,7 +181,8 @@ def _row_texts(one: Offer, kwh: Decimal, say: Wording, at: datetime) -> Json:
         unit = say.price(quoted.price_per_kwh, one.currency)
         texts["price"] = say("Free of charge") if free else say.money(quoted.total)
         texts["price_for"] = "" if free else say("for {kwh} kWh", kwh=say.number(kwh))
-        texts["per_kwh"] = say("{price}/kWh", price=unit) if quoted.price_per_kwh else ""
+        each = phrases.at_first(say, say("{price}/kWh", price=unit), quoted.parts, quoted.price_per_kwh, kwh)
+        texts["per_kwh"] = each if quoted.price_per_kwh else ""
         texts["parts"] = phrases.parts(say, quoted)
     return texts
 

@@ -261,6 +261,10 @@ def plug(say: Wording, connector: Connector) -> str:
     return say(PLUGS[connector.plug])
 
 
+# Billing in steps of a kWh or minute makes a total differ that much from price times energy.
+_ROUNDED_AWAY = Decimal("0.01")
+
+
 def power(say: Wording, connector: Connector) -> str:
     return say("{n} kW", n=say.number(connector.power_kw)) if connector.power_kw else say("power not stated")
 
@@ -283,8 +287,18 @@ def price(say: Wording, one: Offer, energy_kwh: Decimal) -> str:
     text = _charge(say, one.quote, energy_kwh)
     if one.quote.price_per_kwh:
         unit = say("{price}/kWh", price=say.price(one.quote.price_per_kwh, one.currency))
+        unit = at_first(say, unit, one.quote.parts, one.quote.price_per_kwh, energy_kwh)
         text = say("{text} ({detail})", text=text, detail=unit)
     return text
+
+
+def at_first(
+    say: Wording, unit: str, parts: Mapping[Part, Decimal], price_per_kwh: Decimal, energy_kwh: Decimal
+) -> str:
+    """The price of the first kWh, saying so where the others cost something else: multiplied it is not the total."""
+    by_energy = sum((parts.get(part, Decimal(0)) for part in (Part.ENERGY, Part.SERVICE)), Decimal(0))
+    changes = abs(by_energy - price_per_kwh * energy_kwh) > by_energy * _ROUNDED_AWAY
+    return say("{unit} at first", unit=unit) if changes else unit
 
 
 def _charge(say: Wording, quote: Quote, energy_kwh: Decimal) -> str:
