@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -50,7 +50,6 @@ our_party = "KWT"
 our_name = "Kilowatch"
 """
 _DIGITS = re.compile(r"\d+")
-FUTIAN = {"lat": "22.5410", "lng": "114.0580"}
 
 T = TypeVar("T")
 
@@ -163,13 +162,14 @@ class House:
     # --- the city -------------------------------------------------------------------------------------------------
 
     def _free_guns(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        answer = self.http.get(f"{self.url}/api/v1/stations", params=FUTIAN | {"free_now": "1"}, timeout=20)
-        if not answer.ok:
-            return []
-        found = []
-        for row in answer.json()["stations"]:
-            station = self.http.get(f"{self.url}/api/v1/stations/{row['id']}", timeout=20).json()
-            found += [(station, gun) for gun in station["connectors"] if gun["status"] == "free"]
+        """Free ones with a price, as our catalogue has them."""
+        at, found = datetime.now(UTC), []
+        with self.services.database.read() as unit:
+            for station in unit.catalogue.stations():
+                place = {"lat": station.point.lat, "lng": station.point.lng, "name": station.name}
+                for gun in station.connectors:
+                    if station.public and gun.is_free(at) and gun.tariff_id:
+                        found.append((place, {"id": gun.ref.connector_id, "label": gun.label}))
         return found
 
     def free_gun(self) -> tuple[dict[str, Any], dict[str, Any]]:
