@@ -26,7 +26,7 @@ HISTORY = ConsentPurpose.POSITION_HISTORY
 # Asked one at a time under the first lists, each once: an unanswered question is not put again.
 QUESTIONS = ("consent", "energy", "mode")
 _CONTENT_WE_CANNOT_READ = {
-    "photo", "sticker", "voice", "video", "video_note", "animation", "audio", "document", "contact", "poll", "dice",
+    "sticker", "voice", "video", "video_note", "animation", "audio", "document", "contact", "poll", "dice",
     "story",
 }  # fmt: skip
 
