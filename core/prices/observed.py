@@ -74,6 +74,9 @@ class ObservedGate:
         hour = self._by_hour[clock]
         while hour and seen.at - hour[0][0] > _REMEMBERED:
             hour.popleft()
+        if hour and hour[-1][1] == seen.price:
+            # As it was at this hour last: most readings.
+            return self._accept(hour, seen)
         before = min((price for _, price in hour), default=None)
         if before is None:
             before = self._lowest(seen.at)
@@ -81,15 +84,10 @@ class ObservedGate:
         if doubt is not None and doubt.reason is Reason.MUCH_CHEAPER and self._is_no_news(clock, seen):
             doubt = None
         if doubt is None:
-            verdict: Verdict = Accepted(changed=seen.price != self._last)
-            self.waiting = without(self.waiting, seen.source)
-            self._believe(hour, seen)
-            return verdict
+            return self._accept(hour, seen)
         level = _Level(seen.price, seen.price / before if before else None, seen.at)
         if doubt.own_word_helps and self._is_confirmed(level):
-            self.waiting = without(self.waiting, seen.source)
-            self._believe(hour, seen)
-            return Accepted(changed=seen.price != self._last)
+            return self._accept(hour, seen)
         self._levels = {one.key: self._levels[one.key] for one in self.waiting}
         key = next((name for name, one in self._levels.items() if one.same(level)), str(seen.price))
         self._levels.setdefault(key, level)
@@ -97,6 +95,12 @@ class ObservedGate:
         if not isinstance(verdict, Held):
             self._confirmed = level
             self._believe(hour, seen)
+        return verdict
+
+    def _accept(self, hour: deque[tuple[datetime, Decimal]], seen: Sighting) -> Verdict:
+        verdict = Accepted(changed=seen.price != self._last)
+        self.waiting = without(self.waiting, seen.source)
+        self._believe(hour, seen)
         return verdict
 
     def _believe(self, hour: deque[tuple[datetime, Decimal]], seen: Sighting) -> None:
