@@ -94,6 +94,7 @@ _ERRORS = {
     "swapped_coordinates": N_("Latitude and longitude look swapped. Send latitude first: {lng}, {lat}"),
     "bad_energy": N_("Choose between {least} and {most} kWh."),
     "bad_radius": N_("Choose a radius between {least} and {most} metres."),
+    "bad_watch": N_("We cannot watch for that. Choose one of the buttons, or a price that this place could have."),
     "bad_page": N_("There is no such page. Start again from the first one."),
     "bad_value": N_("“{value}” is not possible for {name}. Try one of: {choices}"),
     "bad_request": N_("We could not read that. Check it and send it again."),
