@@ -4,10 +4,10 @@
 
 Seven of ten wishes are about a station, three about a circle of 2, 5 or 10 km with filters. Each way starts with the
 batch as lists of numbers in this process and ends with the answer in it: SQLite takes the batch into a table
-("batch"), PostgreSQL as arrays with the question, ours as columns ("batch"). The databases have the same cells and the
-best index we know of, and are told the cells of each change. All have to give the same answer. CPU milliseconds,
-those of PostgreSQL's own process included, the best of several rounds; quote the ratios. PostgreSQL is left out, with
-the reason, where it is not installed.
+("batch"), PostgreSQL as arrays with the question, ours as columns ("batch"). The databases have the same cells and
+the best index we know of, and are told the cells of each change. All have to give the same answer. CPU milliseconds,
+those of PostgreSQL's own process included, the best of several rounds; quote the ratios. PostgreSQL is left out,
+with the reason, where it is not installed.
 """
 
 from __future__ import annotations

@@ -167,6 +167,8 @@ class PriceHistory:
         step, and is held against its own hour. (On the prices of Shenzhen the plain rule made six times as many
         alerts, and most of them were over within the hour.)
         """
+        if self._is_flat_until(_seconds(at)):
+            return Decimal(1)
         price, usual = self.price_at(at), self.usual(at)
         if price is None or usual is None or not usual.median:
             return None
@@ -234,6 +236,12 @@ class PriceHistory:
         """The one price of the four weeks before, where it was one: most stations have a single price for years."""
         first = bisect_right(self._at, at_s - (7 * BAND_WEEKS + 1) * _DAY_S)
         return self._prices[first - 1] if first and first == bisect_right(self._at, at_s - 1) else None
+
+    def _is_flat_until(self, at_s: int) -> bool:
+        """Whether one price, above zero, held for four weeks until this moment."""
+        price = self._price(at_s)
+        first = bisect_right(self._at, at_s - (7 * BAND_WEEKS + 2) * _DAY_S)
+        return bool(price) and bool(first) and first == bisect_right(self._at, at_s)
 
     def _samples(self, moments: Sequence[int]) -> list[Decimal]:
         return sorted(price for moment in moments if (price := self._price(moment)) is not None)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def small_merges(monkeypatch: pytest.MonkeyPatch) -> None:
 def ticks(rows: Sequence[tuple[int, int, int, float, float, int, int, int]]) -> Ticks:
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
     kinds = (np.int64, np.int64, np.int64, np.float64, np.float64, np.int64, np.int64, np.int64)
-    return Ticks(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+    arrays: list[Any] = [np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    return Ticks(*arrays)
 
 
 def pairs(found: tuple[np.ndarray, np.ndarray]) -> list[tuple[int, int]]:
@@ -117,7 +119,7 @@ def test_areas(seed: int, loaded: int, steps: int) -> None:
     matcher = AreaMatcher()
     names = ("id", "lat", "lng", "radius_m", "threshold", "plugs", "power_w", "operator")
     columns = {name: np.array([getattr(wish, name) for wish in there.values()]) for name in names}
-    whole = {
+    whole: dict[str, Any] = {
         name: column.astype(np.float64 if name in ("lat", "lng") else np.int64) for name, column in columns.items()
     }
     matcher.load(*(whole[name] for name in names))
