@@ -10,7 +10,7 @@ import pytest
 from core.user import Channel, Identity, User
 from tests.bots.telegram.process import TelegramProcess, city
 from tests.bots.telegram.server import BotApi, Person, Shown
-from tests.bots.wechat.pretend import LIN, WEI
+from tests.bots.wechat.pretend import LIN, WEI, serving_api
 from tests.bots.wechat.test_web_process import Web
 from tests.core.services.test_linking import paid_in
 from tests.world import World
@@ -33,12 +33,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def web(telegram: BotApi, world: World) -> Iterator[Web]:
     """Both chats over one database."""
     folder = Path(str(world.services.database.engine.url.database)).parent  # type: ignore[attr-defined]  # it is SQL
-    bot, web = TelegramProcess(telegram, folder), Web(folder)
-    bot.start()
-    web.start()
-    yield web
-    web.stop()
-    bot.stop()
+    with serving_api() as api:
+        bot, web = TelegramProcess(telegram, folder), Web(folder, api)
+        bot.start()
+        web.start()
+        yield web
+        web.stop()
+        bot.stop()
 
 
 def known(world: World, channel: Channel, name: object) -> User | None:
