@@ -1,4 +1,6 @@
-"""Prices over time: what is believed, what was, when to wait, and who is told. Pure; docs in each module.
+"""Prices over time: what is believed, what was, when to wait, and who is told.
+
+Nothing here stores or sends. Each module begins with its rules.
 
     bounds    what a kWh can cost                watching   standing wishes and when they speak
     gate      tariffs, held or believed          matching   which wishes a batch of ticks crosses,
