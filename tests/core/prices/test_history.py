@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.prices.history import Basis, Grade, PriceHistory, Step
@@ -108,6 +108,7 @@ def test_a_step_that_comes_early_or_late_is_as_usual() -> None:
     assert hourly(night_and_day(5)).share_of_usual(START + 4 * DAY) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.decimals("0.01", "9.99", places=4), min_size=4, max_size=4))
 def test_the_band_is_that_of_the_statistics_module(prices: list[Decimal]) -> None:
     history = PriceHistory(ZoneInfo("UTC"))

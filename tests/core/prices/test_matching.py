@@ -61,7 +61,7 @@ def some_ticks(dice: random.Random, n: int) -> list[tuple[int, int, int, float, 
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**9), loaded=st.integers(0, 80), steps=st.integers(0, 120))
 def test_stations(seed: int, loaded: int, steps: int) -> None:
     dice = random.Random(seed)
@@ -111,7 +111,7 @@ def crosses(wish: AreaWish, tick: tuple[int, int, int, float, float, int, int, i
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**9), loaded=st.integers(0, 120), steps=st.integers(0, 60))
 def test_areas(seed: int, loaded: int, steps: int) -> None:
     dice = random.Random(seed)
@@ -161,6 +161,7 @@ def test_the_flat_measure_is_near_the_true_one(lat: float) -> None:
         assert flat == pytest.approx(distance_m(Point(lat, 10), Point(lat + dlat, 10 + dlng)), rel=3e-3)
 
 
+@settings(deadline=None)
 @given(
     threshold=st.decimals("-20", "1000", places=4),
     old=st.decimals("-20", "1000", places=7),

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.prices.timing import Advice, wait_or_go
@@ -52,6 +52,7 @@ def test_silence_where_it_does_not_pay() -> None:
     assert advice(EVENING, SEVEN + 5 * HOUR, 12) is None  # it is cheap already
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     prices=st.lists(st.integers(50, 250), min_size=2, max_size=5),
     minutes=st.integers(10, 600),
