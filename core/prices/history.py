@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 # What nobody has repeated for a day is "last seen", no longer known.
 KNOWN_FOR = timedelta(hours=24)
+_KNOWN_S = int(KNOWN_FOR.total_seconds())
 # The band: this hour of this weekday during four weeks; with fewer than three of them known, this hour of all days.
 BAND_WEEKS, _LEAST_WEEKS = 4, 3
 _LEAST_DAYS = 14
@@ -98,8 +99,8 @@ class PriceHistory:
         if self._seen_s is not None:
             if at_s < self._seen_s:
                 raise ValueError(f"a reading of {at.isoformat()} after a later one")
-            if at_s - self._seen_s > KNOWN_FOR // timedelta(seconds=1):
-                self._step(self._seen_s + KNOWN_FOR // timedelta(seconds=1), None)
+            if at_s - self._seen_s > _KNOWN_S:
+                self._step(self._seen_s + _KNOWN_S, None)
         self._seen_s = at_s
         return self._step(at_s, price)
 
@@ -228,7 +229,7 @@ class PriceHistory:
 
     def _price(self, at_s: int) -> Decimal | None:
         n = bisect_right(self._at, at_s)
-        if not n or (self._seen_s is not None and at_s - self._seen_s > KNOWN_FOR // timedelta(seconds=1)):
+        if not n or (self._seen_s is not None and at_s - self._seen_s > _KNOWN_S):
             return None
         return self._prices[n - 1]
 
