@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +16,7 @@ from storage.engine import open_engine
 from storage.migrate import upgrade
 from storage.unit_of_work import SqlDatabase
 from tests import postgres
+from tests.databases import database_in
 
 IN_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 2 * 1024**3  # a run leaves about 300 MB there, PostgreSQL included
@@ -24,8 +25,11 @@ ENOUGH_BYTES = 2 * 1024**3  # a run leaves about 300 MB there, PostgreSQL includ
 def pytest_configure() -> None:
     """Keep databases and files in memory where there is room: thousands of commits that need not wait for a disk.
 
-    TMPDIR, where set, is obeyed. The workers of a parallel run inherit what is set here.
+    TMPDIR, where set, is obeyed. Bytecode is kept in any case: what each worker and each of the many processes
+    of a run imports is compiled once. The workers of a parallel run inherit what is set here.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if "TMPDIR" not in os.environ and _has_room(IN_MEMORY):
         os.environ["TMPDIR"] = str(IN_MEMORY)
         tempfile.tempdir = None  # asked anew
@@ -71,19 +75,10 @@ def _postgres_template(postgres_server: URL) -> Iterator[URL]:
     postgres.drop_database(postgres_server, url)
 
 
-@pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "kilowatch.sqlite3"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite database in a file."""
-    path = tmp_path / "kilowatch.sqlite3"
-    shutil.copy(_sqlite_template, path)
-    return f"sqlite:///{path}"
+    return database_in(tmp_path)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import cli
 from core.outbox import LEASE, MessageClass, NewRow, OutboxRow, OutboxState
 from core.services.inbox import MAX_ATTEMPTS
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.unit_of_work import SqlDatabase
+from tests.databases import database_in
 
 AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
@@ -33,10 +33,9 @@ def _logging_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlDatabase:
-    url = f"sqlite:///{tmp_path / 'kilowatch.sqlite3'}"
+    url = database_in(tmp_path)
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("KILOWATCH_HOME", str(tmp_path))
-    upgrade(url)
     return SqlDatabase(open_engine(url))
 
 

@@ -55,9 +55,9 @@ from core.station import (
 from core.tariff import Tariff, flat_tariff, time_of_use_tariff
 from storage.engine import open_engine
 from storage.index import InMemoryStationIndex
-from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
+from tests.databases import database_in
 from tests.paying import FakePayments
 
 HERE = Point(22.5410, 114.0580)
@@ -226,9 +226,8 @@ def make_world(
     doors: Doors | None = None,
     ways: WaysOver | None = None,
 ) -> World:
-    """A world of its own under `folder`."""
-    url = database_url or f"sqlite:///{folder / 'kilowatch.sqlite3'}"
-    upgrade(url)
+    """A world of its own under `folder`, or on a migrated database elsewhere."""
+    url = database_url or database_in(folder)
     clock = SetClock()
     database = SqlDatabase(open_engine(url))
     index = InMemoryStationIndex(database, clock)

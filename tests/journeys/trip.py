@@ -32,7 +32,6 @@ from core.station import ConnectorRef
 from core.tariff import Tariff
 from core.user import Channel, Identity
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
 from tests.adapters.cec.customer import Customer
@@ -40,6 +39,7 @@ from tests.adapters.ocpi.partner import serving
 from tests.adapters.sandbox.guest import BEFORE_EIGHT
 from tests.adapters.sandbox.process import SandboxProcess
 from tests.adapters.sandbox.test_ocpi import OcpiGuest
+from tests.databases import database_in
 from tests.world import NoQueue, SetClock
 
 Site = Customer | OcpiGuest
@@ -187,9 +187,7 @@ def over_cec(sandbox: SandboxProcess, city: City, folder: Path) -> Iterator[Trip
 
 @contextmanager
 def over_ocpi(sandbox: SandboxProcess, city: City, folder: Path) -> Iterator[Trip]:
-    url = f"sqlite:///{folder / 'kilowatch.sqlite3'}"
-    upgrade(url)
-    database = SqlDatabase(open_engine(url))
+    database = SqlDatabase(open_engine(database_in(folder)))
     web = Flask("guest")
     with serving(web) as our_url:
         guest = OcpiGuest(sandbox, city, database, our_url)

@@ -20,12 +20,12 @@ from core.services.desk import SupplierDeskService
 from core.statements import OrderCheck
 from core.station import ConnectorRef
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
 from tests.adapters.ocpi.partner import serving
 from tests.adapters.sandbox.guest import Guest
 from tests.adapters.sandbox.process import SandboxProcess
+from tests.databases import database_in
 
 
 class Customer(Guest):
@@ -34,9 +34,8 @@ class Customer(Guest):
     def __init__(self, sandbox: SandboxProcess, city: City, folder: Path, dialect: str) -> None:
         self.config = sandbox_config(sandbox.url, DIALECTS[dialect])
         self.supplier = CecSupplier(self.config, SystemClock())
-        url = f"sqlite:///{folder / 'kilowatch.sqlite3'}"
-        upgrade(url)
-        super().__init__(sandbox, city, SqlDatabase(open_engine(url)), self.config.supplier_id)
+        database = SqlDatabase(open_engine(database_in(folder)))
+        super().__init__(sandbox, city, database, self.config.supplier_id)
         self.desk = SupplierDeskService(self.database, NoChangeStream(), SystemClock())
         self.callback_url = ""
         self.checks: list[OrderCheck] = []

@@ -33,7 +33,6 @@ from core.services.desk import SupplierDeskService
 from core.station import ConnectorRef, ConnectorStatus
 from core.tariff import Dimension, idle_fee
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
 from tests.adapters.ocpi.partner import serving
@@ -41,6 +40,7 @@ from tests.adapters.sandbox.guest import Guest
 from tests.adapters.sandbox.process import SandboxProcess
 from tests.contracts.charging import Booked, ChargingContract, ChargingSite
 from tests.contracts.supplier import listed
+from tests.databases import database_in
 
 pytestmark = pytest.mark.process
 
@@ -104,9 +104,7 @@ def city() -> City:
 
 @pytest.fixture(scope="module")
 def site(sandbox: SandboxProcess, city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OcpiGuest]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('ocpi') / 'kilowatch.sqlite3'}"
-    upgrade(url)
-    database = SqlDatabase(open_engine(url))
+    database = SqlDatabase(open_engine(database_in(tmp_path_factory.mktemp("ocpi"))))
     web = Flask("guest")
     with serving(web) as our_url:
         guest = OcpiGuest(sandbox, city, database, our_url)

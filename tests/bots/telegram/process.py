@@ -74,7 +74,7 @@ def database_url(folder: Path) -> str:
 
 def city(folder: Path) -> World:
     """Twelve stations around Futian, and one two kilometres north for those who drive on."""
-    world = make_world(folder, database_url=database_url(folder))
+    world = make_world(folder)
     # A little ahead, so that the states stay "just now" while the tests run.
     world.clock.time = datetime.now(UTC) + timedelta(minutes=9)
     world.station("Lotus Road", 22.5415, 114.0585, price="0.80", service="0.40", evening="0.45", free=3, guns=5)
