@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from string import Formatter
 from typing import Any
 
 from bots.wording import N_, Wording
@@ -238,26 +239,40 @@ _REPEATED = N_("Said again, in case the first one did not arrive ({reference})."
 
 
 def said(say: Wording, code: str, params: Mapping[str, Any], *, time_zone: str, subject: str, repeat: bool) -> Said:
-    """Raises KeyError for a code or a parameter there is none of: then nothing must be sent.
+    """Raises KeyError for a code there is none of, or when nothing can be said of it: then nothing must be sent.
 
-    `repeat`: an earlier attempt may have arrived, and a person must not take this for a second event.
+    A row that was written before a line had its gap goes without that line. `repeat`: an earlier attempt may have
+    arrived, and a person must not take this for a second event.
     """
     message = MESSAGES[code]
     values = {name: _shown(say, name, value, time_zone) for name, value in params.items()}
     values.setdefault("reference", _clean(str(params.get("session_id") or subject)))
     empty = {name for name, value in params.items() if value in (None, "") or _is_nothing(value)}
     lines = [say(_REPEATED, reference=values["reference"])] if repeat else []
+    told, unfilled = False, set[str]()
     for line in message.lines:
         if line in _ONLY_IF and not params.get(_ONLY_IF[line]):
             continue
-        if not any(f"{{{name}}}" in line for name in empty):
-            lines.append(say(line, **values))
+        gaps = _gaps(line)
+        if gaps & empty:
+            continue
+        if missing := gaps - values.keys():
+            unfilled |= missing
+            continue
+        lines.append(say(line, **values))
+        told |= line != _REFERENCE
+    if unfilled and not told:
+        raise KeyError(f"{code} without {', '.join(sorted(unfilled))}")
     return Said(
         title=say(message.title, **values),
         text="\n".join(lines),
         reference=values["reference"],
         language=say.language,
     )
+
+
+def _gaps(line: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(line) if name}
 
 
 def start_failure(say: Wording, reason: str) -> str:

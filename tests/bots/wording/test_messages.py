@@ -126,6 +126,25 @@ def test_a_code_or_a_parameter_that_is_not_there_is_an_error() -> None:
         said(wording("en"), "topup_paid", {}, time_zone="UTC", subject="s", repeat=False)
 
 
+def test_a_row_from_before_a_line_had_its_gap_is_said_without_that_line() -> None:
+    old = {"session_id": "s1", "station": "Lotus Road", "reason": "gun_busy", "released": money(4500)}
+    told = said(wording("en"), "start_failed", old, time_zone="UTC", subject="s1", repeat=False)
+    assert told.text.splitlines() == [
+        "Lotus Road: the gun is in use. Wait or try another one.",
+        "Nothing was charged.",
+        "¥45.00 is in your balance again.",
+    ]
+    old = {"session_id": "s1", "station": "Lotus Road", "energy_kwh": "3", "reason": ""}
+    told = said(wording("en"), "charge_ended", old, time_zone="UTC", subject="s1", repeat=False)
+    assert len(told.text.splitlines()) == 2
+
+
+def test_a_reference_alone_says_nothing() -> None:
+    bare = {"amount": money(5000)}
+    with pytest.raises(KeyError, match="due_at"):
+        said(wording("en"), "refund_sent", bare, time_zone="UTC", subject="s", repeat=False)
+
+
 def test_everything_the_core_tells_has_its_sentence_and_fills_its_gaps() -> None:
     told = [one for path in (ROOT / "core" / "services").rglob("*.py") for one in _told(path)]
     assert told
