@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from cli.base import commands
+from cli.base import commands, words
 
 _KEYS = ("series", "station_id", "zone_id", "connector_id", "location_id", "id")
 _TIMES = ("time", "time_local", "timestamp", "datetime", "observed_at", "at")
@@ -71,8 +71,21 @@ class Columns:
 @click.option("--tz", "zone_name", help="Clock of the place.  [default: that of the times, else UTC]")
 @click.option("--inject", type=click.IntRange(1, 1000), metavar="N", help="Put N changes of each kind into it, too.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of --inject.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw one series as a PNG.")
+@click.option("--series", "named", help="The one to draw.  [default: the first]")
+@click.option("--days", type=click.Choice(["1", "7", "30", "90"]), default="7", show_default=True, help="To draw.")
+@click.option("--lang", help="Of the picture: zh-CN or en.")
 def prices(
-    file: Path, as_json: bool, currency: str | None, zone_name: str | None, inject: int | None, seed: int
+    file: Path,
+    as_json: bool,
+    currency: str | None,
+    zone_name: str | None,
+    inject: int | None,
+    seed: int,
+    picture: Path | None,
+    named: str | None,
+    days: str,
+    lang: str | None,
 ) -> None:
     """What would have been told, had drivers watched the hourly prices of FILE (CSV, also .gz).
 
@@ -108,8 +121,23 @@ def prices(
     report = {"file": file.name, "currency": run.currency or None, **run.report(), "skipped": readings.skipped}
     if inject:
         report["injected"] = injected(kept, run.currency, run.zone, trials=inject, seed=seed)
+    if picture is not None:
+        picture.write_bytes(_drawn(run, named, int(days), lang))
     report["seconds"] = round(time.monotonic() - started, 1)
     click.echo(json.dumps(report, indent=2) if as_json else _text(report))
+
+
+def _drawn(run: Any, named: str | None, days: int, lang: str | None) -> bytes:
+    """A series until its last reading, as a driver would see it."""
+    from bots.chart import chart
+
+    key = named if named is not None else next(iter(run.series))
+    if key not in run.series:
+        raise click.UsageError(f"no series {key}; there are: {', '.join(list(run.series)[:20])}")
+    one = run.series[key]
+    return chart(
+        one.price.history, name=key, currency=run.currency or "CNY", at=one.last_at, days=days, say=words(lang)
+    )
 
 
 class _Readings:

@@ -131,3 +131,13 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, file: Path) -> No
     packed.write_bytes(b"\x1f\x8b nothing")
     assert "prices.csv.gz cannot be read" in run(str(packed)).stderr
     assert "no time zone Nowhere" in run(str(file), "--tz", "Nowhere").stderr
+
+
+def test_a_series_as_a_picture(file: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    done = run(str(file), "--picture", str(picture), "--series", "A", "--days", "7", "--lang", "en")
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    refused = run(str(file), "--picture", str(picture), "--series", "B")
+    assert refused.exit_code == 2
+    assert "no series B; there are: A" in refused.output
