@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.terminal import run_command
+
 COLUMNS = [
     *("nom_operateur", "nom_enseigne", "id_station_itinerance", "nom_station", "adresse_station", "coordonneesXY"),
     *("nbre_pdc", "id_pdc_itinerance", "puissance_nominale", "prise_type_ef", "prise_type_2"),
@@ -35,15 +34,8 @@ class Terminal:
         self.home = home
 
     def __call__(self, *args: str, ok: bool = True, **env: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *args],
-            cwd=ROOT,
-            env={**os.environ, "KILOWATCH_HOME": str(self.home), "LANG": "en", "LC_ALL": "en", "PORT": "18650"} | env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        here = {"KILOWATCH_HOME": str(self.home), "LANG": "en", "LC_ALL": "en", "PORT": "18650"}
+        done = run_command(args, {**os.environ, **here, **env})
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout if ok else done.stderr + done.stdout

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.terminal import run_command
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 PEER_PYTHON = ROOT / ".venv-ocpi-peer" / "bin" / "python"
@@ -69,15 +71,7 @@ def our_web(folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[b
 
 def kilowatch(env: Mapping[str, str], *args: str, ok: bool = True) -> str:
     """A command of ours, to its end; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *args],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run_command(args, {**os.environ, **env})
     assert (done.returncode == 0) is ok, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
