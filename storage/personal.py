@@ -125,6 +125,7 @@ WITHOUT_PEOPLE = frozenset(
     {
         "channel_pauses",
         "connectors",
+        "cursors",
         "differences",
         "freezes",
         "gun_texts",
@@ -132,7 +133,10 @@ WITHOUT_PEOPLE = frozenset(
         "links",
         "partner_objects",
         "partners",
+        "price_days",
         "price_observations",
+        "price_series",
+        "price_versions",
         "pulls",
         "quarantine",
         "reconciliations",

@@ -30,6 +30,7 @@ from core.ports import (
     PartnerRepository,
     PaymentRepository,
     PeopleRepository,
+    PriceRepository,
     ReconciliationRepository,
     RecordRepository,
     ScanRepository,
@@ -55,6 +56,7 @@ from storage.outbox import SqlOutbox
 from storage.partners import SqlPartnerObjects, SqlPartners
 from storage.payments import SqlPayments
 from storage.people import SqlPeople
+from storage.prices import SqlPrices
 from storage.reconciliations import SqlReconciliations
 from storage.records import SqlRecords
 from storage.scans import SqlLiveMessages, SqlOpinions, SqlScans
@@ -98,6 +100,7 @@ class SqlUnitOfWork:
         self.live_messages: LiveMessageRepository = SqlLiveMessages(db)
         self.opinions: OpinionRepository = SqlOpinions(db)
         self.vicinity: VicinityRepository = SqlVicinity(db)
+        self.prices: PriceRepository = SqlPrices(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
 

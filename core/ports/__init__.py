@@ -66,6 +66,7 @@ from core.ports.people import (
     TieKind,
     UserRepository,
 )
+from core.ports.prices import Observation, PriceDay, PricedGun, PriceRepository, PriceSeries, PriceVersion
 from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
 from core.ports.search import ChangeStream, Geocoder, Hit, IndexState, Nearby, Place, StationIndex
 from core.ports.suppliers import (
@@ -150,6 +151,7 @@ __all__ = [
     "LogsInOnPages",
     "MintsNumbers",
     "Nearby",
+    "Observation",
     "OpinionRepository",
     "OutboxRepository",
     "Partner",
@@ -163,6 +165,11 @@ __all__ = [
     "Place",
     "Position",
     "PreAuthorises",
+    "PriceDay",
+    "PriceRepository",
+    "PriceSeries",
+    "PriceVersion",
+    "PricedGun",
     "Proven",
     "PublishesBills",
     "PublishesTariffs",

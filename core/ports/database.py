@@ -19,6 +19,7 @@ from core.ports.money import (
 )
 from core.ports.partners import CommandRepository, PartnerObjectRepository, PartnerRepository, RecordRepository
 from core.ports.people import LinkCodeRepository, LoginRepository, PeopleRepository, UserRepository
+from core.ports.prices import PriceRepository
 from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
 from core.ports.search import VicinityRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
@@ -54,6 +55,7 @@ class UnitOfWork(Protocol):
     live_messages: LiveMessageRepository
     opinions: OpinionRepository
     vicinity: VicinityRepository
+    prices: PriceRepository
 
 
 class Database(Protocol):

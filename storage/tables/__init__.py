@@ -33,6 +33,7 @@ from storage.tables.money import (
     transfers,
 )
 from storage.tables.parts import key, metadata, number_key, table, words
+from storage.tables.prices import cursors, price_days, price_series, price_versions
 from storage.tables.scanning import gun_texts, live_messages, opinions, scan_photos, scans
 
 # --- catalogue ------------------------------------------------------------------------------------------------
@@ -397,6 +398,7 @@ __all__ = [
     "commands",
     "connectors",
     "consents",
+    "cursors",
     "differences",
     "freezes",
     "gun_texts",
@@ -416,7 +418,10 @@ __all__ = [
     "outbox",
     "partner_objects",
     "partners",
+    "price_days",
     "price_observations",
+    "price_series",
+    "price_versions",
     "pulls",
     "quarantine",
     "reconciliations",

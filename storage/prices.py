@@ -1,0 +1,225 @@
+"""Prices over time, and the reader that takes each observation once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Text, cast, delete, func, select, update
+
+from core.ports import Observation, PriceDay, PricedGun, PriceSeries, PriceVersion
+from core.prices.gate import Doubt, Reason, Waiting
+from core.prices.ticks import Cause
+from core.station import ConnectorRef, Plug
+from storage.bulk import insert, insert_rows, rows_by, upsert
+from storage.tables import (
+    connectors,
+    cursors,
+    price_days,
+    price_observations,
+    price_series,
+    price_versions,
+    stations,
+)
+
+_READER = "price_observations"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SqlPrices:
+    """core.ports.PriceRepository."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    # --- reading observations -----------------------------------------------------------------------------------
+    #
+    # A number is drawn before its row is committed, and on PostgreSQL a row with a greater number may be committed
+    # first. So the numbers passed over are kept, with the newest transaction there was then, and looked for again
+    # until all transactions as old as that have ended: then nobody is left who could bring them. Every writer of
+    # observations has written something else before, so it has its number of transaction when it draws one of these.
+    # All that write a station wait for each other: the observations of one station lie in their order.
+
+    def is_behind(self, at: datetime) -> bool:
+        cursor = self.db.execute(select(cursors).where(cursors.c.name == _READER)).first()
+        last, gaps = (0, "[]") if cursor is None else (cursor.last_id, cursor.gaps)
+        more = select(price_observations.c.id).where(price_observations.c.id > last).limit(1)
+        due = select(price_series.c.id).where(price_series.c.look_at <= at).limit(1)
+        return gaps != "[]" or self.db.execute(more).first() is not None or self.db.execute(due).first() is not None
+
+    def take(self, limit: int) -> list[Observation]:
+        last, gaps = self._lock()
+        ended = self._transaction("xmin")
+        found: list[Any] = []
+        left: list[_Gap] = []
+        for first, end, transaction in gaps:
+            rows = self._numbered(first, end, limit - len(found))
+            found += rows
+            full = len(found) >= limit
+            if full or transaction >= ended:
+                left += _between(first, end, rows, transaction)
+        rows = self._numbered(last + 1, _LAST, limit - len(found))
+        if rows:
+            new_last = rows[-1].id
+            if not self._in_order:
+                left += _between(last + 1, new_last, rows, self._transaction("xmax"))
+            last, found = new_last, found + rows
+        moved = {"last_id": last, "gaps": json.dumps(left)}
+        self.db.execute(update(cursors).where(cursors.c.name == _READER).values(moved))
+        return [_observation(row) for row in sorted(found, key=lambda row: row.id)]
+
+    @property
+    def _in_order(self) -> bool:
+        """SQLite has one writer at a time, and takes back the numbers of one that gave up."""
+        return self.db.dialect.name == "sqlite"
+
+    def _lock(self) -> tuple[int, list[_Gap]]:
+        first = {"name": _READER, "last_id": 0, "gaps": "[]"}
+        self.db.execute(insert(self.db, cursors).on_conflict_do_nothing(), first)
+        mine = select(cursors).where(cursors.c.name == _READER).with_for_update()
+        row = self.db.execute(mine).one()
+        return row.last_id, [(first, end, transaction) for first, end, transaction in json.loads(row.gaps)]
+
+    def _transaction(self, bound: str) -> int:
+        """xmin: all older transactions have ended. xmax: none that has begun is as new as this."""
+        if self._in_order:
+            return 0
+        snapshot = func.pg_current_snapshot()
+        asked = func.pg_snapshot_xmin(snapshot) if bound == "xmin" else func.pg_snapshot_xmax(snapshot)
+        return int(self.db.execute(select(cast(asked, Text))).scalar_one())
+
+    def _numbered(self, first: int, last: int, limit: int) -> list[Any]:
+        if limit <= 0:
+            return []
+        seen = price_observations.c
+        between = select(price_observations).where(seen.id.between(first, last))
+        return list(self.db.execute(between.order_by(seen.id).limit(limit)).all())
+
+    def forget_observations(self, before: datetime, limit: int) -> int:
+        last, gaps = self._lock()
+        if gaps:
+            return 0
+        seen = price_observations.c
+        old = select(seen.id).where(seen.id <= last, seen.observed_at < before).order_by(seen.id).limit(limit)
+        return self.db.execute(delete(price_observations).where(seen.id.in_(old.scalar_subquery()))).rowcount
+
+    # --- series -----------------------------------------------------------------------------------------------
+
+    def due(self, at: datetime, limit: int) -> list[PriceSeries]:
+        self._lock()
+        due = select(price_series).where(price_series.c.look_at.between(_BEGINNING, at))
+        rows = self.db.execute(due.order_by(price_series.c.look_at).limit(limit)).mappings()
+        return [_series(row) for row in rows]
+
+    def guns(self, station_ids: Iterable[str]) -> list[PricedGun]:
+        of_gun = [connectors.c[name] for name in _GUN]
+        here = (stations.c.id == connectors.c.station_id, stations.c.removed_at.is_(None))
+        listed = select(*of_gun, stations.c.time_zone).join(stations, here[0]).where(here[1])
+        return [_gun(row) for row in rows_by(self.db, listed, connectors.c.station_id, station_ids)]
+
+    def series_of(self, station_ids: Iterable[str]) -> list[PriceSeries]:
+        rows = rows_by(self.db, select(price_series), price_series.c.station_id, station_ids)
+        return [_series(row) for row in rows]
+
+    def save(self, series: Sequence[PriceSeries]) -> None:
+        upsert(self.db, price_series, [_row(one) for one in series])
+
+    # --- versions ---------------------------------------------------------------------------------------------
+
+    def append(self, versions: Sequence[PriceVersion]) -> None:
+        names = [one.name for one in fields(PriceVersion)]
+        rows = [{name: getattr(one, name) for name in names} | {"cause": one.cause.value} for one in versions]
+        insert_rows(self.db, insert(self.db, price_versions), rows)
+
+    def versions(self, series: Iterable[int], since: datetime) -> dict[int, list[PriceVersion]]:
+        kept = price_versions.c
+        found: dict[int, list[PriceVersion]] = {}
+        for one in series:
+            before = select(func.max(kept.at)).where(kept.series_id == one, kept.at <= since).scalar_subquery()
+            start = func.coalesce(before, since)
+            rows = select(price_versions).where(kept.series_id == one, kept.at >= start).order_by(kept.at)
+            found[one] = [
+                PriceVersion(row.series_id, row.at, row.tariff_id, Cause(row.cause), row.source)
+                for row in self.db.execute(rows)
+            ]
+        return found
+
+    def crowded(self, before: datetime, least: int, limit: int) -> list[PriceSeries]:
+        kept = price_versions.c
+        counted = select(kept.series_id).where(kept.at < before).group_by(kept.series_id)
+        many = counted.having(func.count() >= least).limit(limit)
+        rows = self.db.execute(select(price_series).where(price_series.c.id.in_(many.scalar_subquery()))).mappings()
+        return [_series(row) for row in rows]
+
+    def compact(self, days: Sequence[PriceDay], before: datetime) -> int:
+        names = [one.name for one in fields(PriceDay)]
+        upsert(self.db, price_days, [{name: getattr(one, name) for name in names} for one in days])
+        gone, kept = 0, price_versions.c
+        for one in sorted({day.series_id for day in days}):
+            # The one that holds at that moment stays.
+            holds = select(func.max(kept.at)).where(kept.series_id == one, kept.at <= before).scalar_subquery()
+            gone += self.db.execute(delete(price_versions).where(kept.series_id == one, kept.at < holds)).rowcount
+        return gone
+
+    def days(self, series: int) -> list[PriceDay]:
+        kept = price_days.c
+        rows = self.db.execute(select(price_days).where(kept.series_id == series).order_by(kept.day))
+        return [PriceDay(row.series_id, row.day, row.lowest, row.median, row.highest) for row in rows]
+
+
+_Gap = tuple[int, int, int]  # first, last, transaction
+_LAST = 2**63 - 1
+_GUN = (
+    "station_id", "operator_id", "connector_id", "plug", "power_kw", "count", "supplier_id", "tariff_id",
+    "price_seen_at",
+)  # fmt: skip
+
+
+def _between(first: int, last: int, rows: Sequence[Any], transaction: int) -> list[_Gap]:
+    """The numbers from first to last that these rows do not have."""
+    left = []
+    for number in (*(row.id for row in rows), last + 1):
+        if first < number:
+            left.append((first, number - 1, transaction))
+        first = number + 1
+    return left
+
+
+def _observation(row: Any) -> Observation:
+    ref = ConnectorRef(row.operator_id, row.connector_id)
+    return Observation(row.id, row.station_id, ref, row.supplier_id, row.tariff_id, row.observed_at)
+
+
+def _gun(row: RowMapping) -> PricedGun:
+    plain = {name: row[name] for name in _GUN if name not in ("operator_id", "connector_id", "plug")}
+    ref = ConnectorRef(row["operator_id"], row["connector_id"])
+    return PricedGun(ref=ref, plug=Plug(row["plug"]), time_zone=row["time_zone"], **plain)
+
+
+def _series(row: RowMapping) -> PriceSeries:
+    apart = {ConnectorRef(operator, number): tariff for operator, number, tariff in json.loads(row["apart"])}
+    waiting = tuple(_waiting(doc) for doc in json.loads(row["waiting"]))
+    return PriceSeries(**{**row, "plug": Plug(row["plug"]), "apart": apart, "waiting": waiting})
+
+
+def _row(one: PriceSeries) -> dict[str, Any]:
+    row = {each.name: getattr(one, each.name) for each in fields(PriceSeries)}
+    apart = [[ref.operator_id, ref.connector_id, tariff] for ref, tariff in one.apart.items()]
+    waiting = json.dumps([_waiting_doc(each) for each in one.waiting])
+    return row | {"plug": one.plug.value, "apart": json.dumps(apart), "waiting": waiting}
+
+
+def _waiting_doc(one: Waiting) -> dict[str, Any]:
+    before = None if one.doubt.before is None else str(one.doubt.before)
+    doubt = {"reason": one.doubt.reason.value, "now": str(one.doubt.now), "before": before}
+    return {"key": one.key, "source": one.source, "since": one.since.isoformat()} | doubt
+
+
+def _waiting(doc: Mapping[str, Any]) -> Waiting:
+    before = None if doc["before"] is None else Fraction(doc["before"])
+    doubt = Doubt(Reason(doc["reason"]), Fraction(doc["now"]), before)
+    return Waiting(doc["key"], doc["source"], datetime.fromisoformat(doc["since"]), doubt)
