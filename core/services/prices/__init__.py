@@ -1,0 +1,164 @@
+"""Prices over time: follows what suppliers say and what the clock does, and tells what was, what is usual, and when
+to charge.
+
+    book   one transaction's work: what is said is weighed, what changes becomes versions and ticks
+    past   histories, worked out from versions and tariffs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from statistics import median_low
+
+from core.ports import Clock, Database, PriceDay, PriceSeries, UnitOfWork
+from core.prices.history import PriceHistory
+from core.prices.ticks import Cause
+from core.prices.timing import Advice, wait_or_go
+from core.ranking import charge_minutes
+from core.services.prices.book import Book, Doubts, SeriesTick
+from core.services.prices.past import LOOKED_BACK, Past, Steps
+from core.station import Connector, ConnectorRef
+from core.tariff import Tariff
+
+__all__ = ["GroupPrices", "OnTicks", "PriceService", "SeriesTick"]
+
+# Series or observations in one transaction: what a tick means is worked out in it, too.
+BATCH = 1_000
+AHEAD = timedelta(days=1)
+# A series with fewer old versions than this is not worth shrinking.
+_MANY_VERSIONS = 200
+_SHRUNK_AT_ONCE = 20
+_FORGOTTEN_AT_ONCE = 10_000
+KEPT_WHOLE = LOOKED_BACK + timedelta(days=1)
+
+OnTicks = Callable[[UnitOfWork, Sequence[SeriesTick]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPrices:
+    """The guns of a station that are the same to a driver, and what they have cost.
+
+    `tariff` is the believed one, None where nobody knows; `ahead` is what it will cost during the next day, from now.
+    """
+
+    series: PriceSeries
+    guns: int
+    history: PriceHistory
+    tariff: Tariff | None
+    ahead: Sequence[tuple[datetime, Decimal | None]]
+
+
+class PriceService:
+    """Safe from many threads and processes: whoever follows does so alone, by a lock in the database that ends with
+    its transaction. Killed in the middle, nothing has happened; the next one begins where it began."""
+
+    def __init__(self, database: Database, clock: Clock, on_ticks: OnTicks = lambda unit, ticks: None) -> None:
+        """`on_ticks` is called within the transaction of the ticks."""
+        self.database, self.clock, self.on_ticks = database, clock, on_ticks
+        self._steps, self._doubts = Steps(), Doubts()
+
+    # --- following --------------------------------------------------------------------------------------------
+
+    def is_behind(self) -> bool:
+        """Whether `follow` or `boundaries` may find something. Cheap, and holds nobody up."""
+        with self.database.read() as unit:
+            return unit.prices.is_behind(self.clock.now())
+
+    def follow(self, cause: Cause = Cause.PUSH) -> int:
+        """Take what suppliers have said since, to the end; the ticks it made. `cause` is what it is put down to."""
+        ticks = 0
+        while True:
+            with self.database.write() as unit:
+                said = unit.prices.take(BATCH)
+                if not said:
+                    return ticks
+                book = self._book(unit, {one.station_id for one in said})
+                book.hear(said, cause)
+                ticks += self._closed(unit, book)
+
+    def boundaries(self) -> int:
+        """See to all series for which time alone has changed something, without any supplier; the ticks it made."""
+        ticks = self.follow()
+        while True:
+            with self.database.write() as unit:
+                due = unit.prices.due(self.clock.now(), BATCH)
+                if not due:
+                    return ticks
+                book = self._book(unit, {one.station_id for one in due})
+                book.look(due)
+                ticks += self._closed(unit, book)
+
+    def _book(self, unit: UnitOfWork, station_ids: set[str]) -> Book:
+        return Book(unit, station_ids, self.clock.now(), self._steps, self._doubts)
+
+    def _closed(self, unit: UnitOfWork, book: Book) -> int:
+        ticks = book.close()
+        if ticks:
+            self.on_ticks(unit, ticks)
+        return len(ticks)
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def history(self, station_id: str) -> list[GroupPrices]:
+        """By group of guns, the most powerful first; none for a station that has no prices."""
+        at, found = self.clock.now(), []
+        with self.database.read() as unit:
+            guns: dict[int, int] = {}
+            for gun in unit.prices.guns([station_id]):
+                guns[gun.series_id] = guns.get(gun.series_id, 0) + gun.count
+            past = Past(unit, self._steps)
+            for one in unit.prices.series_of([station_id]):
+                if one.id in guns and one.believed_id is not None:
+                    known = None if one.lapsed else unit.catalogue.tariffs([one.believed_id])[one.believed_id]
+                    ahead = [] if known is None else list(self._changes(known, at, at + AHEAD))
+                    found.append(GroupPrices(one, guns[one.id], past.of(one, at), known, ahead))
+        return sorted(found, key=lambda one: (-(one.series.power_kw or 0), one.series.plug))
+
+    def _changes(self, tariff: Tariff, at: datetime, end: datetime) -> list[tuple[datetime, Decimal | None]]:
+        steps: list[tuple[datetime, Decimal | None]] = []
+        for moment, price in self._steps.between(tariff, at, end):
+            if not steps or steps[-1][1] != price:
+                steps.append((moment, price))
+        return steps
+
+    def wait_or_go(self, group: GroupPrices, kwh: Decimal, ready_by: datetime) -> Advice | None:
+        """The better time for so many kWh at these guns until then, where there is one that is worth it."""
+        if group.tariff is None:
+            return None
+        gun = Connector(ConnectorRef("", ""), group.series.plug, group.series.power_kw)
+        minutes = charge_minutes(gun, kwh)
+        return wait_or_go(group.tariff, kwh=kwh, minutes=minutes, now=self.clock.now(), ready_by=ready_by)
+
+    # --- keeping it small -------------------------------------------------------------------------------------
+
+    def compact(self) -> int:
+        """Keep three months whole. Of older times a few rows a day stay of series with many versions, and none of the
+        observations, which the versions repeat. Returns how many rows went."""
+        before = (self.clock.now() - KEPT_WHOLE).replace(hour=0, minute=0, second=0, microsecond=0)
+        gone = 0
+        while True:
+            with self.database.write() as unit:
+                crowded = unit.prices.crowded(before, _MANY_VERSIONS, _SHRUNK_AT_ONCE)
+                days = [day for one in crowded for day in self._days(unit, one, before)]
+                gone += unit.prices.compact(days, before)
+                forgotten = unit.prices.forget_observations(before, _FORGOTTEN_AT_ONCE)
+            gone += forgotten
+            if not crowded and not forgotten:
+                return gone
+
+    def _days(self, unit: UnitOfWork, series: PriceSeries, before: datetime) -> list[PriceDay]:
+        history = Past(unit, self._steps).of(series, before, since=series.began_at)
+        days = []
+        # The last day kept has lost the versions of its earlier hours.
+        kept = [one.day + 1 for one in unit.prices.days(series.id)[-1:]]
+        first = max(kept[0] if kept else 0, history.began_at.toordinal() if history.began_at else before.toordinal())
+        for day in range(first, before.toordinal()):
+            start = datetime.fromordinal(day).replace(tzinfo=UTC)
+            hours = (history.price_at(start + timedelta(hours=hour)) for hour in range(24))
+            prices = sorted(price for price in hours if price is not None)
+            if prices:
+                days.append(PriceDay(series.id, day, prices[0], median_low(prices), prices[-1]))
+        return days

@@ -1,0 +1,160 @@
+"""What suppliers say becomes versions and ticks, each once; so does what the clock does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.prices.ticks import Cause
+from core.services.prices import PriceService
+from tests.core.services.prices.conftest import SHENZHEN, Following, evening
+from tests.storage.samples import NOON, gun, save, station, yuan
+
+CHEAP, DEAR = Decimal("0.9"), Decimal("1.1")
+
+
+def test_a_change_is_told_once(following: Following) -> None:
+    following.says(yuan("1.10"), 1, 2, 3, 4)
+    assert following.service.is_behind()
+    assert following.service.follow() == 1
+    assert following.told() == [(None, DEAR)]
+    assert not following.service.is_behind()
+    following.clock.advance(minutes=15)
+    following.says(yuan("1.10"), 1, 2, 3, 4)
+    assert following.service.follow() == 0
+    following.clock.advance(minutes=15)
+    following.says(yuan("0.90"), 1, 2, 3, 4)
+    assert following.service.follow(Cause.PUSH) == 1
+    assert [(one.at, one.cause, one.tariff_id) for one in following.ticks] == [
+        (NOON + timedelta(minutes=30), Cause.PUSH, yuan("0.90").id)
+    ]
+    assert following.told() == [(DEAR, CHEAP)]
+    assert following.service.follow() == following.service.boundaries() == 0
+    assert following.versions() == [yuan("1.10").id, yuan("0.90").id]
+
+
+def test_guns_that_differ_have_the_price_of_most(following: Following) -> None:
+    following.says(yuan("1.10"), 1, 2, 3, 4)
+    following.clock.advance(minutes=1)
+    following.says(yuan("1.00"), 1)
+    following.service.follow()
+    assert following.told() == [(None, DEAR)]
+    following.says(yuan("1.00"), 2)
+    following.service.follow()  # two and two: what was said last
+    following.clock.advance(minutes=1)
+    following.says(yuan("1.10"), 2)
+    following.service.follow()
+    assert following.told() == [(DEAR, Decimal(1)), (Decimal(1), DEAR)]
+
+
+def test_other_guns_are_another_series(following: Following) -> None:
+    save(following.database, station(2, gun(5), gun(6, power_kw=Decimal(7)), **SHENZHEN))
+    following.says(yuan("1.10"), 5)
+    following.says(yuan("0.90"), 6)
+    assert following.service.follow() == 2
+    groups = following.service.history(station(2).id)
+    assert [(one.series.power_kw, one.guns, one.history.price_at(NOON)) for one in groups] == [
+        (Decimal(120), 1, DEAR),
+        (Decimal(7), 1, CHEAP),
+    ]
+
+
+def test_the_clock_makes_a_tick_without_any_supplier(following: Following) -> None:
+    following.says(evening("1.10", "0.70"))
+    following.service.follow()
+    following.told()
+    following.clock.advance(hours=9, minutes=59, seconds=59)
+    assert following.service.boundaries() == 0
+    following.clock.advance(seconds=1)
+    assert following.service.is_behind()
+    assert following.service.boundaries() == 1
+    assert [(one.cause, one.at) for one in following.ticks] == [(Cause.CLOCK, datetime(2026, 11, 23, 14, tzinfo=UTC))]
+    assert following.told() == [(DEAR, Decimal("0.7"))]
+    assert following.versions() == [evening("1.10", "0.70").id]
+    assert not following.service.is_behind()
+
+
+def test_far_cheaper_waits_for_a_second_reading(following: Following) -> None:
+    following.says(yuan("1.10"))
+    following.service.follow()
+    following.clock.advance(minutes=10)
+    following.says(yuan("0.11"))
+    following.service.follow()
+    assert following.told() == [(None, DEAR)]
+    following.clock.advance(minutes=5)
+    assert following.service.boundaries() == 0, "nobody has repeated it"
+    following.says(yuan("0.11"))
+    following.clock.advance(minutes=2)
+    assert following.service.boundaries() == 1
+    assert following.told() == [(DEAR, Decimal("0.11"))]
+
+
+def test_a_slip_that_is_put_right_was_never_believed(following: Following) -> None:
+    following.says(yuan("1.10"))
+    following.service.follow()
+    following.clock.advance(minutes=1)
+    following.says(yuan("110"))
+    following.service.follow()
+    following.clock.advance(hours=2)
+    following.says(yuan("110"))
+    following.service.boundaries()
+    following.clock.advance(minutes=1)
+    following.says(yuan("1.10"))
+    following.service.boundaries()
+    assert following.told() == [(None, DEAR)]
+    assert following.versions() == [yuan("1.10").id]
+
+
+def test_what_nobody_repeats_for_a_day_is_not_known(following: Following) -> None:
+    following.says(yuan("1.10"))
+    following.service.follow()
+    following.clock.advance(hours=20)
+    following.says(yuan("1.10"))  # unchanged: no observation, and known for another day
+    following.clock.advance(hours=10)
+    following.service.boundaries()
+    assert following.told() == [(None, DEAR)]
+    following.clock.advance(hours=14)
+    assert following.service.boundaries() == 1
+    assert following.told() == [(DEAR, None)]
+    (group,) = following.service.history(station(1).id)
+    assert group.tariff is None
+    assert group.history.price_at(following.clock.now() - timedelta(seconds=1)) == DEAR
+    assert group.history.price_at(following.clock.now()) is None
+    following.clock.advance(days=3)
+    following.says(yuan("1.10"))
+    following.service.boundaries()
+    assert following.told() == [(None, DEAR)]
+    assert following.versions() == [yuan("1.10").id, None, yuan("1.10").id]
+
+
+def test_killed_in_the_middle_nothing_has_happened(following: Following) -> None:
+    def dies(unit: object, ticks: object) -> None:
+        raise RuntimeError("killed")
+
+    following.says(yuan("1.10"))
+    with pytest.raises(RuntimeError):
+        PriceService(following.database, following.clock, dies).follow()
+    assert following.service.follow() == 1
+    assert following.service.follow() == 0
+    assert following.versions() == [yuan("1.10").id]
+
+
+def test_a_gun_that_is_gone_says_nothing(following: Following) -> None:
+    following.says(yuan("1.10"), 4)
+    save(following.database, station(1, gun(1), **SHENZHEN))
+    assert following.service.follow() == 0
+    assert following.service.history(station(1).id) == []
+
+
+def test_a_catalogue_from_before_is_followed_from_its_first_word(following: Following) -> None:
+    clock = following.clock
+    for hour in range(30):
+        following.says(yuan(f"1.{hour:02d}"))
+        clock.advance(hours=1)
+    assert following.service.follow() == 1, "one tick, whatever has passed"
+    (group,) = following.service.history(station(1).id)
+    assert [one.price for one in group.history.steps(NOON, clock.now())] == [
+        Decimal(f"1.{hour:02d}").normalize() for hour in range(30)
+    ]
