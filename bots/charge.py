@@ -152,6 +152,9 @@ class View:
 def view(say: Wording, one: ChargingSession, hold: Money | None, at: datetime, zone: str) -> View:
     """What to show of a charge. `hold` is what is held now, None once it is resolved."""
     title = say(_GOING[one.state]) if one.state in _GOING else money.state(say, one)
+    called_off = one.state is SessionState.START_FAILED and one.failure == "cancelled"
+    if called_off:
+        title = say("✖ Called off")
     lines = [money.joined(money.clean(one.quote.station_name, money.NAME_MAX), money.gun(say, one.quote.gun_label))]
     if one.state in _STARTING:
         lines.append(say("Nothing flows yet. {hold} is held.", hold=say.money(hold or one.quote.hold)))
@@ -159,8 +162,8 @@ def view(say: Wording, one: ChargingSession, hold: Money | None, at: datetime, z
     elif one.state is SessionState.START_UNKNOWN:
         lines.append(say("The operator has not answered. We keep asking and tell you; your money is safe."))
     elif one.state is SessionState.START_FAILED:
-        reason = start_failure(say, one.failure)
-        lines += [reason[:1].upper() + reason[1:], say("Nothing was charged; all of the hold is back.")]
+        reason = "" if called_off else start_failure(say, one.failure)
+        lines += filter(None, (reason[:1].upper() + reason[1:], say("Nothing was charged; all of the hold is back.")))
     elif one.state in LIVE:
         lines += _meter(say, one, hold, at, zone)
     else:

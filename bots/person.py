@@ -43,7 +43,7 @@ def car_line(say: Wording, car: Car) -> str:
     """ "CCS2, 77 kWh", and the name where it is more than the plug."""
     plug = say(phrases.PLUGS[car.plug])
     text = say("{plug}, {kwh} kWh", plug=plug, kwh=say.number(car.battery_kwh))
-    return f"{car.name}: {text}" if car.name and car.name != plug else text
+    return say("{label}: {value}", label=car.name, value=text) if car.name and car.name != plug else text
 
 
 def profile(say: Wording, user: User, cars: Sequence[Car], linked: Sequence[Channel]) -> list[str]:

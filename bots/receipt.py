@@ -61,17 +61,22 @@ def sheet(say: Wording, one: Receipt, time_zone: str) -> Sheet:
         money=_kept(_money(say, one)),
         notes=tuple(_notes(say, one)),
         differs=one.as_agreed is False,
-        promise=" ".join(say(PROMISES[one_of]) for one_of in ("P1", "P2")),
+        promise=say("{first} {second}", first=say(PROMISES["P1"]), second=say(PROMISES["P2"])),
         reference=one.session.id,
     )
 
 
-def text(found: Sheet) -> list[str]:
+def text(say: Wording, found: Sheet) -> list[str]:
     """The sheet as lines of a chat."""
     lines: list[str] = []
     for rows in (found.where, found.charge, found.bill, found.money):
-        lines += ["", *(f"{row.label}: {row.value}" for row in rows)] if rows else []
+        lines += ["", *(labelled(say, row.label, row.value) for row in rows)] if rows else []
     return [*lines, "", *found.notes, found.promise]
+
+
+def labelled(say: Wording, label: str, value: str) -> str:
+    """With the colon of the language."""
+    return say("{label}: {value}", label=label, value=value)
 
 
 def _kept(rows: list[Row | None]) -> tuple[Row, ...]:
@@ -94,7 +99,7 @@ def _charge(say: Wording, one: Receipt, zone: str) -> list[Row | None]:
     began, ended = (record.started_at, record.ended_at) if record else (session.started_at, session.ended_at)
     energy = record.energy_kwh if record else session.energy_kwh
     minutes = max((ended - began) // _MINUTE, 0) if began and ended else None
-    took = say("{n} min", n=minutes) if minutes is not None else ""
+    took = "" if minutes is None else say("{n} min", n=minutes) if minutes else say("less than a minute")
     return [
         Row(say("Asked for"), money.moment(say, session.created_at, zone)),
         Row(say("Started"), money.moment(say, began, zone)) if began else None,
@@ -151,7 +156,10 @@ def _notes(say: Wording, one: Receipt) -> list[str]:
     if one.record is None:
         return [_without_bill(say, one)]
     notes = []
-    if one.as_agreed:
+    if one.as_agreed and one.billed is not None and one.by_price is not None and one.billed != one.by_price:
+        cents = say.money(_apart(one.billed, one.by_price))
+        notes.append(say("✓ The bill is what the agreed price makes of it; {amount} is rounding.", amount=cents))
+    elif one.as_agreed:
         notes.append(say("✓ The bill is what the agreed price makes of it."))
     elif one.as_agreed is False and one.billed is not None and one.by_price is not None:
         more = _apart(one.billed, one.by_price)

@@ -30,6 +30,7 @@ class Do(StrEnum):
     GOOD = "g"  # it was as promised
     BAD = "b"  # it was not: what?
     WHAT = "w"  # and one of Promised
+    PAID = "p"  # money has come in: back to the gun that waits for it; no session
 
 
 def press(label: str, what: Do, session_id: str, more: str = "") -> dict[str, object]:
@@ -59,6 +60,10 @@ def as_promised(say: Wording, session_id: str) -> Row:
 def what_was_wrong(say: Wording, session_id: str) -> list[Row]:
     answers = [press(say(words), Do.WHAT, session_id, f".{one.value}") for one, words in _WHICH.items()]
     return [answers[:2], answers[2:]]
+
+
+def paid(say: Wording, _: str) -> Row:
+    return [press(say("▶ Go on"), Do.PAID, "")]
 
 
 def again(say: Wording, session_id: str) -> Row:

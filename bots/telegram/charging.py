@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from aiogram import F, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
@@ -9,7 +11,7 @@ from aiogram.types import CallbackQuery, Message
 from bots.telegram import charge_buttons, chat, live_message, nearby, offer, render
 from bots.telegram.buttons import Act, Button
 from bots.telegram.charge_buttons import Do
-from bots.telegram.keyboards import inline
+from bots.telegram.keyboards import inline, send_location
 from bots.telegram.linking import only_in_private
 from bots.telegram.markup import ours
 from bots.telegram.pressed import Pressed
@@ -59,6 +61,8 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
             await _stop(visit, session_id, message_id)
         case Do.GO_ON:
             await _go_on(visit, session_id, message_id)
+        case Do.PAID:
+            await _paid(visit)
         case Do.AGAIN:
             await _again(visit, session_id)
         case Do.OTHERS:
@@ -106,6 +110,31 @@ async def _back(visit: Visit, session_id: str, message_id: int) -> None:
         return
     row = charge_buttons.stop(visit.say, session_id) if one.session.state is SessionState.CHARGING else []
     await chat.edit_buttons(visit.bot, visit.chat_id, message_id, inline([row]))
+
+
+# --- money has come in --------------------------------------------------------------------------------------------
+
+
+async def _paid(visit: Visit) -> None:
+    """The gun that was scanned last, at the price of now; nothing scanned of late, what to do next."""
+
+    def waiting() -> tuple[str, Decimal] | None:
+        with visit.services.database.read() as unit:
+            scan = unit.scans.newest(unit.people.same_person(visit.user.id))
+            if scan is None or not scan.good_at(visit.now):
+                return None
+            found = unit.sessions.quote(scan.quote_id) if scan.quote_id else None
+        return scan.id, found[0].energy_kwh if found else visit.user.energy_kwh
+
+    if (running := await newest(visit, HistoryFilter(states=LIVE))) is not None:
+        await live_message.send(visit, running.id)
+        return
+    if (scanned := await visit.run_core(waiting)) is not None:
+        await offer.show(visit, *scanned)
+        return
+    visit.expected.number(visit.chat_id, visit.now)
+    text = visit.say("📷 At a gun? Send a photo of its code. Else send your location to find one.")
+    await visit.send(render.message(ours(text), send_location(visit.say)))
 
 
 # --- it did not start ---------------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ _BUTTONS: Mapping[str, Callable[[Wording, str], Row]] = {
     "idle_fee_soon": charge_buttons.stop,
     "charge_unseen": charge_buttons.stop,
     "start_failed": charge_buttons.others,
+    "topup_paid": charge_buttons.paid,
 }
+_WITHOUT_SESSION = frozenset({"topup_paid"})
 # The message that shows the charge says it too: this one only stays in the chat.
 _SILENT = frozenset({"charge_started"})
 
@@ -66,6 +68,7 @@ def _rendered(row: OutboxRow, said: Said) -> Rendered:
     body: dict[str, Any] = json.loads(row.body)
     code, session_id = body.get("code", ""), body.get("params", {}).get("session_id", "")
     row_of = _BUTTONS.get(code)
-    keyboard = inline([row_of(wording(said.language), session_id)]) if row_of and session_id else None
+    is_about = bool(session_id) or code in _WITHOUT_SESSION
+    keyboard = inline([row_of(wording(said.language), session_id)]) if row_of and is_about else None
     rendered = message(f"{bold(ours(said.title))}\n{ours(said.text)}", keyboard)
     return rendered | ({"disable_notification": True} if code in _SILENT else {})

@@ -322,7 +322,7 @@ async def _receipt(visit: Visit, session_id: str) -> render.Rendered:
     say = visit.say
     one = await visit.run_core(visit.services.wallet.receipt, visit.user.id, session_id)
     sheet = receipt.sheet(say, one, money.zone(visit.user))
-    lines = [bold(ours(sheet.title)), *(ours(line) for line in receipt.text(sheet))]
+    lines = [bold(ours(sheet.title)), *(ours(line) for line in receipt.text(say, sheet))]
     lines.append(ours(say("Reference: {reference}", reference=sheet.reference)))
     return render.message("\n".join(lines), _paper(visit, sheet.reference))
 

@@ -22,7 +22,7 @@ HINTS = {
     "charge_unseen": WHILE_IT_GOES,
     "receipt": AS_PROMISED,
     "settled_without_record": AS_PROMISED,
-    "topup_paid": N_("At the gun already? Reply “continue”."),
+    "topup_paid": N_("At the gun already? Reply “continue”. Else send your location to find one."),
 }
 
 

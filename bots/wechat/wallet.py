@@ -124,7 +124,7 @@ class WalletTalk:
             raise NotFound("no_such_session")
         session_id = found[int(number) - 1].id
         sheet = receipt.sheet(say, self.wallet.receipt(visitor.user.id, session_id), zone)
-        lines = [sheet.title, *self._page(visitor, f"/receipts/{session_id}"), *receipt.text(sheet)]
+        lines = [sheet.title, *self._page(visitor, f"/receipts/{session_id}"), *receipt.text(say, sheet)]
         reference = say("Reference: {reference}", reference=sheet.reference)
         return "\n".join([lines[0], *lines[1:2], *(plain(line) for line in lines[2:]), reference])
 

@@ -48,7 +48,7 @@ MESSAGES = {
     # --- charging ---------------------------------------------------------------------------------------------
     "charge_started": Message(
         N_("Charging has begun"),
-        (N_("{station}: at most {hold} is held for it. What is not used comes back with the bill."),),
+        (N_("{station}: {hold} is held for it. What is not used comes back with the bill."),),
     ),
     "start_unknown": Message(
         N_("Still asking"),
@@ -175,7 +175,7 @@ MESSAGES = {
     ),
     "topup_paid": Message(
         N_("Paid in: {amount}"),
-        (N_("{amount} is in your balance. Send your location to find a gun."), _REFERENCE),
+        (N_("{amount} is in your balance, ready for charging."), _REFERENCE),
     ),
     "refund_sent": Message(
         N_("On its way: {amount}"),
@@ -235,6 +235,8 @@ _WHYS = {
 }
 # A line that is said only where its parameter is true.
 _ONLY_IF = {MESSAGES["receipt"].lines[2]: "reviewed"}
+# These amounts are worth a line when they are nothing: "¥0.00 in all".
+_SAID_THOUGH_NOTHING = frozenset({"charged"})
 _REPEATED = N_("Said again, in case the first one did not arrive ({reference}).")
 
 
@@ -247,7 +249,7 @@ def said(say: Wording, code: str, params: Mapping[str, Any], *, time_zone: str, 
     message = MESSAGES[code]
     values = {name: _shown(say, name, value, time_zone) for name, value in params.items()}
     values.setdefault("reference", _clean(str(params.get("session_id") or subject)))
-    empty = {name for name, value in params.items() if value in (None, "") or _is_nothing(value)}
+    empty = {name for name, value in params.items() if value in (None, "") or _is_nothing(name, value)}
     lines = [say(_REPEATED, reference=values["reference"])] if repeat else []
     told, unfilled = False, set[str]()
     for line in message.lines:
@@ -313,8 +315,8 @@ def _places(price: Decimal, currency: str) -> int:
     return max(min(needed, PRICE_PLACES), minor_units(currency))
 
 
-def _is_nothing(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get("amount_minor") == 0
+def _is_nothing(name: str, value: Any) -> bool:
+    return name not in _SAID_THOUGH_NOTHING and isinstance(value, Mapping) and value.get("amount_minor") == 0
 
 
 def _clean(text: str) -> str:

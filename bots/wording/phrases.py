@@ -282,7 +282,9 @@ def price(say: Wording, one: Offer, energy_kwh: Decimal) -> str:
     """What my charge costs here, or why nobody knows: "¥36.00 for 30 kWh (¥1.20/kWh)"."""
     if one.quote is None:
         reason = say(_NO_PRICE[one.no_price or NoPrice.NOT_PUBLISHED])
-        return f"{reason}: {one.station.price_text}" if one.station.price_text else reason
+        return (
+            say("{label}: {value}", label=reason, value=one.station.price_text) if one.station.price_text else reason
+        )
     if one.quote.exact == 0:
         return say("Free of charge")
     text = _charge(say, one.quote, energy_kwh)

@@ -66,7 +66,7 @@ def test_everything_on_it() -> None:
     ("billed", "by_price", "differs", "note"),
     [
         ("30", "30", False, "✓ The bill is what the agreed price makes of it."),
-        ("30.01", "30", False, "✓"),  # rounding
+        ("30.01", "30", False, "✓ The bill is what the agreed price makes of it; ¥0.01 is rounding."),
         ("36", "30", True, "⚠ The bill is ¥6.00 above the agreed price."),
         ("24", "30", True, "The bill is ¥6.00 below the agreed price."),
     ],

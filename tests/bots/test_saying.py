@@ -73,7 +73,7 @@ def talk(tmp_path: Path) -> Talk:
 def test_it_is_said_in_the_persons_language(talk: Talk) -> None:
     assert talk.delivered(talk.written()).state is OutboxState.SENT
     assert talk.chat.heard == [
-        ("7", Said("已充值：¥50.00", "¥50.00 已到余额。发送位置即可找桩。\n编号：t1", "t1")),
+        ("7", Said("已充值：¥50.00", "¥50.00 已到余额，可以充电了。\n编号：t1", "t1", "zh-CN")),
     ]
 
 

@@ -21,7 +21,7 @@ from tests.world import World, make_world
 
 ENGLISH = ("⚡ Start · hold", "⚡ Charging", "⏹ Stop", "⏹ Yes", "⏳ Stopping", "Settled", "quoted ¥45.00",
            "🧾 Receipt", "👍")  # fmt: skip
-CHINESE = ("⚡ 开始充电 · 预冻结", "⚡ 充电中", "⏹ 停止", "⏹ 是", "⏳ 正在停止", "已结算", "报价 ¥45.00",
+CHINESE = ("⚡ 开始充电 · 冻结", "⚡ 充电中", "⏹ 停止", "⏹ 是", "⏳ 正在停止", "已结算", "报价 ¥45.00",
            "🧾 充电单", "👍")  # fmt: skip
 
 
@@ -116,6 +116,18 @@ def test_from_a_photo_to_the_receipt(
     lin.taps(good, live)
     lin.taps(receipt, live)
     assert session.id in lin.last.text
+
+
+def test_money_that_has_come_in_leads_back_to_the_gun(driver: Driver) -> None:
+    """The button under "Paid in"."""
+    shown = driver.says("/wallet")
+    driver.talk.who.presses_data(shown, "1Ep")
+    assert "Send a photo of its code" in driver.talk._worked().text
+    driver.arrives()
+    driver.taps("20 kWh", driver.sends_photo(driver.code()))
+    driver.talk.who.presses_data(shown, "1Ep")
+    assert "for 20 kWh" in driver.talk._worked().text
+    assert "⚡ Start · hold" in " ".join(driver.last.buttons)
 
 
 # --- before the offer ---------------------------------------------------------------------------------------------

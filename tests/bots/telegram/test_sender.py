@@ -96,6 +96,7 @@ def test_what_can_be_done_about_it_stands_under_it(telegram: Telegram) -> None:
         ("receipt", "🧾 Receipt", "1Wbs1"),
         ("hold_nearly_used", "⏹ Stop", "1Ess1"),
         ("start_failed", "🔎 Another gun nearby", "1Efs1"),
+        ("topup_paid", "▶ Go on", "1Ep"),
     ):
         send(telegram, code)
         keyboard = telegram.calls[-1]["reply_markup"]["inline_keyboard"]

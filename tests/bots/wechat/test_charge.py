@@ -166,7 +166,7 @@ def test_the_gun_that_was_taken_meanwhile(town: Town) -> None:
     refused = lin.says("充电")
     assert refused.startswith("这把枪正在使用")
     assert lin.sessions == []
-    assert "你已有正在进行的充电" in wei.scans(label(station, 1))
+    assert "您已有正在进行的充电" in wei.scans(label(station, 1))
 
 
 # --- while it goes, and after -------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_a_start_that_fails_says_why_and_what_next(town: Town) -> None:
     finally:
         town.driving.supplier.refuses_starts = ""
     assert "枪没有插好" in told
-    assert "¥57.00 已回到你的余额" in told
+    assert "¥57.00 已回到您的余额" in told
     assert "想再试，回复“充电”" in told
     assert "👉 插好枪，回复“充电”开始" in lin.says("充电")
 
@@ -337,7 +337,7 @@ def test_a_charge_begun_elsewhere_is_shown_instead(town: Town) -> None:
     quote = charging.quote(lin.user_id, station.connectors[1].ref, Decimal(20))
     charging.start(lin.user_id, quote.id, f"quote:{quote.id}")
     answer = lin.says("充电")
-    assert answer.startswith("你已有正在进行的充电")
+    assert answer.startswith("您已有正在进行的充电")
     assert "⏳ 正在启动…" in answer
     assert [one.quote.id for one in lin.sessions] == [quote.id]
 

@@ -140,7 +140,7 @@ def test_the_statement_and_a_receipt(lin: Driver, world: World, driving: Driving
     listed = lin.says("充电单")
     assert listed.startswith("1. ")
     paper = lin.says("充电单 1")
-    for part in ("运营商账单: ¥90.00", "账单比约定价格多", "冻结: ¥38.00", "我们承担", session.id):
+    for part in ("运营商账单：¥90.00", "账单比约定价格多", "冻结：¥38.00", "我们承担", session.id):
         assert part in paper
     assert links(paper) == [f"https://kilowatch.example/receipts/{session.id}?lang=zh-CN"]
     assert "找不到" in lin.says("充电单 7")

@@ -49,6 +49,16 @@ def translations() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def test_a_driver_is_addressed_politely_everywhere() -> None:
+    assert [text for texts in translations().values() for text in texts if "你" in text] == []
+
+
+def test_chinese_has_the_punctuation_of_chinese() -> None:
+    """After a Chinese character no half-width comma, colon, question mark or bracket."""
+    odd = re.compile(r"[\u4e00-\u9fff][,:;?!(]")
+    assert [text for texts in translations().values() for text in texts if odd.search(text)] == []
+
+
 def gaps(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
