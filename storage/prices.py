@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Text, cast, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, Text, cast, delete, func, literal, select, update
 
 from core.ports import Observation, PriceDay, PricedGun, PriceSeries, PriceVersion
 from core.prices.gate import Doubt, Reason, Waiting
@@ -140,7 +140,7 @@ class SqlPrices:
         found: dict[int, list[PriceVersion]] = {}
         for one in series:
             before = select(func.max(kept.at)).where(kept.series_id == one, kept.at <= since).scalar_subquery()
-            start = func.coalesce(before, since)
+            start = func.coalesce(before, literal(since, kept.at.type))
             rows = select(price_versions).where(kept.series_id == one, kept.at >= start).order_by(kept.at)
             found[one] = [
                 PriceVersion(row.series_id, row.at, row.tariff_id, Cause(row.cause), row.source)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from storage.unit_of_work import SqlDatabase
 from tests.storage.samples import LOTUS, NOON, gun, ref, save, station
 from tests.world import SetClock
 
-SHENZHEN = {"time_zone": "Asia/Shanghai", "country": "CN"}
+SHENZHEN: dict[str, Any] = {"time_zone": "Asia/Shanghai", "country": "CN"}
 
 
 @dataclass
