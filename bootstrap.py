@@ -80,6 +80,7 @@ from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
 from core.services.notify import SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
+from core.services.prices import PriceService
 from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
 from core.services.scanning import ScanningService
@@ -378,6 +379,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers, providers),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),
+        prices=PriceService(database, clock),
         desk=SupplierDeskService(database, stream, clock, charging),
         limiter=Limiter(redis_url(settings)),
         queue=queue,

@@ -33,6 +33,7 @@ from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
 from core.services.notify import tell
 from core.services.outbox import Handler, OutboxService
+from core.services.prices import PriceService
 from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
 from core.services.scanning import ScanningService
@@ -279,6 +280,7 @@ def make_world(
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers_with_guns, providers),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),
+        prices=PriceService(database, clock),
         desk=SupplierDeskService(database, NoChangeStream(), clock, charging),
         limiter=limiter,
         queue=NoQueue(),

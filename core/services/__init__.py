@@ -19,6 +19,7 @@ from core.services.linking import LinkingService
 from core.services.login import LoginService
 from core.services.merging import MergingService
 from core.services.outbox import OutboxService
+from core.services.prices import PriceService
 from core.services.privacy import PrivacyService
 from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
@@ -53,6 +54,7 @@ class Services:
     reconciliation: ReconciliationService
     catalogue: CatalogueService
     merging: MergingService
+    prices: PriceService  # over time
     desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
     queue: JobQueue
