@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +16,24 @@ DecimalText = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$")]
 Texts = dict[str, str]
 
 
-class Model(BaseModel):
+class Described(BaseModel):
+    """Its schema is made once.
+
+    The OpenAPI library asks for that of a query in every request, which takes longer than a search, and for that of
+    an error three hundred times at start-up.
+    """
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return cls._kept_schema(*args, **kwargs)
+
+    @classmethod
+    @cache
+    def _kept_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return super().model_json_schema(*args, **kwargs)
+
+
+class Model(Described):
     """Refuses what it does not name, so that an undescribed field fails the tests."""
 
     model_config = ConfigDict(extra="forbid")

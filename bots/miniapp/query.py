@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
-from functools import cache
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bots.miniapp.models import Described
 from core.errors import UserError
 from core.geo import Datum, Point, parse_point
 from core.ports import Place
@@ -48,25 +48,17 @@ _RANGES = {
     "free_parking": "true, false",
     "texts": "true, false",
     "operator": f"1–{MOST_OPERATORS}",
+    "days": "1, 7, 30, 90",
+    "by": "2026-11-23T22:00:00Z",
 }
 
 
-class Query(BaseModel):
+class Query(Described):
     """The root of all query models: empty values count as absent, as a form without JavaScript sends them."""
 
     model_config = ConfigDict(extra="ignore")
 
     lang: str | None = Field(default=None, description="zh-CN or en; otherwise Accept-Language decides")
-
-    @classmethod
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Kept, because the OpenAPI library asks for it in every request and it takes longer than a search."""
-        return cls._kept_schema(*args, **kwargs)
-
-    @classmethod
-    @cache
-    def _kept_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return super().model_json_schema(*args, **kwargs)
 
     @model_validator(mode="before")
     @classmethod
