@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.geo import Point, distance_m
-from core.guncode import GunCode, Oddity, evse_issuer, names_gun, names_pile, names_station, official_host
+from core.guncode import (
+    GunCode,
+    Oddity,
+    evse_issuer,
+    names_gun,
+    names_pile,
+    names_station,
+    official_host,
+    starcharge_connector,
+)
 from core.station import Connector, ConnectorRef, Station
 
 _AHEAD = timedelta(minutes=1)  # a phone's clock may be a little ahead of ours
@@ -158,10 +167,12 @@ def travel_kmh(last: LastScan | None, here: Point, at: datetime, limits: Limits 
 def last_four_fit(typed: str, code: GunCode, gun: Connector) -> bool:
     """Whether these are the last four characters that stand on this gun: of its number or its label.
 
-    `code.short_code` is what some operators print instead of the whole number, which they make from it.
+    `code.short_code` is what StarCharge prints instead of the whole number, which it makes from it. Of any other code
+    it is what the sticker says, and who pasted it could choose it to fit the gun it hangs on.
     """
-    said = _plain(typed)
-    printed = (gun.ref.connector_id.partition(":")[0], code.short_code, gun.label)
+    said, number = _plain(typed), gun.ref.connector_id.partition(":")[0]
+    short = code.short_code if number and starcharge_connector(code.short_code) == number else ""
+    printed = (number, short, gun.label)
     return len(said) == 4 and any(len(_plain(one)) >= 4 and _plain(one)[-4:] == said for one in printed)
 
 

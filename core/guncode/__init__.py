@@ -11,7 +11,7 @@ from core.guncode.evse import evse_key, issuer_of
 from core.guncode.matching import evse_issuer, loose_key, names_gun, names_pile, names_station
 from core.guncode.own import OwnLinks, gun_payload, write_hlht
 from core.guncode.parsing import MOST_CHARS, official_host, parse
-from core.guncode.rules import RULES
+from core.guncode.rules import RULES, starcharge_connector
 
 __all__ = [
     "MOST_CHARS",
@@ -32,5 +32,6 @@ __all__ = [
     "names_station",
     "official_host",
     "parse",
+    "starcharge_connector",
     "write_hlht",
 ]

@@ -149,6 +149,21 @@ def test_the_last_four_characters() -> None:
     assert last_four_fit("0A1b", parse("DE*LDL*E0A1B"), plug)
 
 
+@pytest.mark.parametrize(
+    "sticker",
+    [
+        '{"chargingStationID": "8801", "connectorID": "4711"}',
+        "https://cdn-evone-oss.echargenet.com/IntentServe/index.html?M&qrcode=gwwl//:1031:1.0.0:3:8801:FFFFFFFFFFFF:4711",
+    ],
+)
+def test_what_a_sticker_says_to_be_printed_on_the_gun_proves_nothing(sticker: str) -> None:
+    """Pasted on gun …4711, it names the gun at which another car waits."""
+    code, elsewhere = parse(sticker), gun(ConnectorRef("MA5DT8Q54", "880102"))
+    assert rule(sticker, elsewhere, None).verdict is Verdict.ASK_LAST_FOUR
+    assert not last_four_fit("4711", code, elsewhere.connector)
+    assert last_four_fit("0102", code, elsewhere.connector)
+
+
 # --- one account, two cities --------------------------------------------------------------------------------
 
 BEIJING = Point(39.9042, 116.4074)
