@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.cec.config import CecConfig, Inbound
@@ -115,6 +115,7 @@ def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) 
     dialect = DIALECTS.get(_text(block, "dialect", CEC_2016.name))
     if dialect is None:
         raise _Problem(f"dialect must be one of: {', '.join(sorted(DIALECTS))}")
+    asks = _yes_or_no(block, "asks_before_start")
     return CecConfig(
         supplier_id=supplier_id,
         name=_text(block, "name"),
@@ -127,7 +128,7 @@ def _cec(supplier_id: str, block: Mapping[str, object], env: Mapping[str, str]) 
         data_secret_iv=_secret(block, "data_secret_iv", env),
         sig_secret=_secret(block, "sig_secret", env),
         datum=datum,
-        dialect=dialect,
+        dialect=dialect if asks is None else replace(dialect, asks_before_start=asks),
         start_reasons=_own_reasons(block, "start_reasons"),
         auth_reasons=_own_reasons(block, "auth_reasons"),
         inbound=_inbound(block, env),

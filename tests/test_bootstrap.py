@@ -180,12 +180,16 @@ def test_a_partner_that_pushes_has_keys_of_its_own(tmp_path: Path) -> None:
     ours = {f"IN_{name}": f"in-canary-{len(name):06d}" for name in names}
     (found,) = read_suppliers(path, SECRETS | ours)
     assert found.config.dialect.name == "xiaoju"
+    assert found.config.dialect.asks_before_start
     assert found.config.start_reasons == {91: "gun_busy"}
     assert found.config.inbound is not None
     assert found.config.inbound.path_prefix == "/evcs/v1"
     assert set(found.secrets) == {*SECRETS.values(), *ours.values()}
     with pytest.raises(ConfigurationError, match="IN_sig_secret"):
         read_suppliers(path, SECRETS | ours | {"IN_sig_secret": ""})
+    path.write_text(PARTNER + "asks_before_start = false\n")
+    (found,) = read_suppliers(path, SECRETS)
+    assert not found.config.dialect.asks_before_start
     path.write_text(PARTNER + 'start_reasons = { 91 = "too_cold" }\n')
     with pytest.raises(ConfigurationError, match="too_cold"):
         read_suppliers(path, SECRETS)
