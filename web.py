@@ -29,6 +29,7 @@ from bots.miniapp import (
     models,
     money_page,
     page,
+    prices,
     safety,
     wallet,
 )
@@ -77,6 +78,7 @@ def create_app(
     guard.observe(app, registry)
     guard.protect(app, tiles)
     app.register_api(api.blueprint(services, label_url))
+    app.register_api(prices.blueprint(services))
     app.register_api(auth.blueprint(services))
     app.register_api(me.blueprint(services))
     app.register_api(wallet.blueprint(services))
