@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 def nominatim() -> Iterator[Nominatim]:
     server = Nominatim(("127.0.0.1", 0), Handler)
     server.asked = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

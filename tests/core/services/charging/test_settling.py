@@ -23,7 +23,7 @@ S, B = SessionState, BookingState
 def ended(garage: Garage, *, minutes: float = 10) -> ChargingSession:
     """A charge that has ended and waits for its record: ten minutes are 9.97 kWh, 14.96 yuan."""
     session = garage.start()
-    garage.pass_time(minutes=minutes)
+    garage.pass_time(minutes=minutes, step_s=60)
     garage.stop(session)
     garage.pass_time(minutes=1)
     session = garage.session(session.id)
