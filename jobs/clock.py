@@ -2,7 +2,7 @@
 
 The database decides who is first, so that two clocks do no harm (RQ's own cron has no such rule and runs every
 interval job again at each start). At a start the current slot is rung for at once. Without Redis the clock does
-the jobs itself. Beside it, in a thread of its own, the outbox is swept.
+the jobs itself. Beside it, in threads of their own, the outbox is swept and prices are followed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import import_module
 from core.errors import SupplierUnavailable
 from core.ports import CanBePinged, ListsChanges, ListsRecords, PublishesTariffs, ReportsStatus
 from core.services import Services
-from jobs import context, outbox
+from jobs import context, outbox, prices
 from jobs.names import JOBS
 
 BEAT_S = 1.0
@@ -32,6 +32,7 @@ UPKEEP = {
     "watch_promises": 600,
     "merge_places": 60,
     "clean_up": 3600,
+    "compact_prices": 24 * 3600,
     "check_books": 6 * 3600,
     "reconcile": 24 * 3600,
 }
@@ -152,9 +153,11 @@ def main() -> None:
     context.use(services)
     _check_books(services)
     sweeping = outbox.start_sweeping(services, stop)
+    following = prices.start_following(services, stop)
     _wait_for_suppliers(services, stop)
     run(services, stop)
     sweeping.join(outbox.FINISH_WITHIN_S)
+    following.join(prices.FINISH_WITHIN_S)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ JOBS = {
     "pull_prices": "jobs.catalogue.pull_prices",
     "merge_places": "jobs.merging.merge_places",
     "clean_up": "jobs.upkeep.clean_up",
+    "compact_prices": "jobs.prices.compact_prices",
     "check_books": "jobs.books.check_books",
     "reconcile": "jobs.reconciliation.reconcile",
     "deliver": "jobs.outbox.deliver",
@@ -38,6 +39,7 @@ TIMEOUTS_S = {
     "pull_prices": 600,
     "merge_places": 1800,
     "clean_up": 300,
+    "compact_prices": 1800,
     "check_books": 900,
     "reconcile": 3600,
     "deliver": 50,  # below the lease of a row, so that it still reports what came of it

@@ -30,7 +30,7 @@ BATCH = 1_000
 AHEAD = timedelta(days=1)
 # A series with fewer old versions than this is not worth shrinking.
 _MANY_VERSIONS = 200
-_SHRUNK_AT_ONCE = 20
+_SHRUNK_AT_ONCE = 5
 _FORGOTTEN_AT_ONCE = 10_000
 KEPT_WHOLE = LOOKED_BACK + timedelta(days=1)
 

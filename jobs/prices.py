@@ -1,0 +1,46 @@
+"""Prices are followed without a gap: in a thread of the clock's process, which looks several times a second.
+
+No bell is rung for it. A push would have to wait for one more server, and one that is lost would be found late; the
+look costs two questions of an index. Of several such processes one works at a time, by a lock in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from core.services import Services
+from jobs.context import services
+
+LOOK_EVERY_S = 0.25
+# Between tries when the database is away.
+AGAIN_AFTER_S = 2.0
+FINISH_WITHIN_S = 20.0
+
+log = logging.getLogger(__name__)
+
+
+def start_following(services: Services, stop: threading.Event) -> threading.Thread:
+    """Follow prices until told to stop. Whatever is cut short is done by whoever comes next."""
+    thread = threading.Thread(target=_follow_until, args=(services, stop), name="prices", daemon=True)
+    thread.start()
+    return thread
+
+
+def _follow_until(services: Services, stop: threading.Event) -> None:
+    while not stop.is_set():
+        pause_s = LOOK_EVERY_S
+        try:
+            if services.prices.is_behind():
+                services.prices.boundaries()
+        except Exception:
+            log.exception("prices could not be followed")
+            pause_s = AGAIN_AFTER_S
+        stop.wait(pause_s)
+
+
+def compact_prices() -> None:
+    """Of prices older than three months keep a few rows a day. Running it again changes nothing."""
+    gone = services().prices.compact()
+    if gone:
+        log.info("old prices compacted", extra={"rows": gone})

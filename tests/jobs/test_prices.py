@@ -1,0 +1,89 @@
+"""Prices are followed beside the clock, soon and without being rung for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.station import Station
+from core.tariff import flat_tariff
+from jobs import context, names, prices
+from jobs.clock import UPKEEP
+from tests.storage.samples import yuan
+from tests.world import World, make_world
+
+WITHIN_S = 20.0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+@contextmanager
+def following(world: World) -> Iterator[None]:
+    stop = threading.Event()
+    thread = prices.start_following(world.services, stop)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+
+
+def wait_for(world: World, station: Station, tariff_id: str) -> None:
+    give_up = time.monotonic() + WITHIN_S
+    while not any(
+        one.tariff is not None and one.tariff.id == tariff_id for one in world.services.prices.history(station.id)
+    ):
+        assert time.monotonic() < give_up, "nobody has followed"
+        time.sleep(0.01)
+
+
+def test_a_push_is_followed_without_a_bell(world: World) -> None:
+    station = world.station("Lotus Road", 22.541, 114.058, price="1.20")
+    with following(world):
+        wait_for(world, station, flat_tariff("CNY", yuan("1.20").elements[0].components[0].price).id)
+        world.clock.advance(minutes=1)
+        pushed = yuan("1.10")
+        world.services.desk.prices(station.supplier_id, [(gun.ref, pushed) for gun in station.connectors])
+        wait_for(world, station, pushed.id)
+
+
+def test_it_outlives_what_goes_wrong(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    station = world.station("Lotus Road", 22.541, 114.058, price="1.20")
+    failed = threading.Event()
+
+    def fails_once(unit: object, ticks: object) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("once")
+
+    world.services.prices.on_ticks = fails_once
+    prices_again, prices.AGAIN_AFTER_S = prices.AGAIN_AFTER_S, 0.01
+    try:
+        with following(world):
+            wait_for(world, station, yuan("1.20").id)
+    finally:
+        prices.AGAIN_AFTER_S = prices_again
+    assert failed.is_set()
+    assert "prices could not be followed" in caplog.text
+
+
+def test_old_prices_are_compacted_every_day(world: World) -> None:
+    assert UPKEEP["compact_prices"] == timedelta(days=1).total_seconds()
+    assert names.JOBS["compact_prices"] == "jobs.prices.compact_prices"
+    world.station("Lotus Road", 22.541, 114.058, price="1.20")
+    world.services.prices.follow()
+    context.use(world.services)
+    world.clock.advance(days=100)
+    prices.compact_prices()
+    with world.services.database.write() as unit:
+        assert unit.prices.forget_observations(world.clock.now(), 10) == 0, "they are gone already"
