@@ -157,7 +157,7 @@ def view(say: Wording, one: ChargingSession, hold: Money | None, at: datetime, z
         title = say("✖ Called off")
     lines = [money.joined(money.clean(one.quote.station_name, money.NAME_MAX), money.gun(say, one.quote.gun_label))]
     if one.state in _STARTING:
-        lines.append(say("Nothing flows yet. {hold} is held.", hold=say.money(hold or one.quote.hold)))
+        lines.append(say("Waiting for the gun. {hold} is held.", hold=say.money(hold or one.quote.hold)))
         lines.append(say("Plug in now, if you have not yet."))
     elif one.state is SessionState.START_UNKNOWN:
         lines.append(say("The operator has not answered. We keep asking and tell you; your money is safe."))

@@ -170,10 +170,18 @@ def last_four_fit(typed: str, code: GunCode, gun: Connector) -> bool:
     `code.short_code` is what StarCharge prints instead of the whole number, which it makes from it. Of any other code
     it is what the sticker says, and who pasted it could choose it to fit the gun it hangs on.
     """
-    said, number = _plain(typed), gun.ref.connector_id.partition(":")[0]
+    return _plain(typed) in _last_fours(code, gun)
+
+
+def has_last_four(code: GunCode, gun: Connector) -> bool:
+    """Whether four characters stand on this gun at all: a number and a label that are shorter prove nothing."""
+    return bool(_last_fours(code, gun))
+
+
+def _last_fours(code: GunCode, gun: Connector) -> set[str]:
+    number = gun.ref.connector_id.partition(":")[0]
     short = code.short_code if number and starcharge_connector(code.short_code) == number else ""
-    printed = (number, short, gun.label)
-    return len(said) == 4 and any(len(_plain(one)) >= 4 and _plain(one)[-4:] == said for one in printed)
+    return {_plain(one)[-4:] for one in (number, short, gun.label) if len(_plain(one)) >= 4}
 
 
 def _plain(text: str) -> str:

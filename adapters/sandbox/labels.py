@@ -134,7 +134,9 @@ def _ways(station_id: str, form: str) -> str:
     )
     return (
         f'<nav class="screen"><a href="/labels?form={form}">← 全部电站 · all stations</a> {" ".join(others)}'
-        "<p>用手机对着屏幕扫，或下载图片后上传。<br>Scan the screen, or download a picture and upload it.</p></nav>"
+        "<p>在“扫码充电”里对着屏幕扫，或下载图片后选择它。您若不在这座城市，请不要附上位置，并输入<b>粗体</b>四位。<br>"
+        "In “Scan to charge” scan the screen, or download a picture and choose it. If you are not in this city, "
+        "leave your position out and type the four <b>bold</b> characters.</p></nav>"
     )
 
 

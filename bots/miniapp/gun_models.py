@@ -138,7 +138,8 @@ class Scan(Model):
 
     id: str
     state: ScanState = Field(
-        description="`passed` may lead to an offer; `which_gun`, `ask_station` and `ask_last_four` wait for an answer"
+        description="`passed` may lead to an offer; `which_gun`, `ask_station` and `ask_last_four` wait for an "
+        "answer; with the problem `scan_ask_position` no four characters stand on the gun: scan again with a position"
     )
     text: str = Field(description="What was scanned, cut")
     problem: Problem | None = Field(description="Null once it passed")

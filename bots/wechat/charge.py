@@ -65,7 +65,8 @@ class ChargeTalk:
 
     def _how_to_start(self, visitor: Visitor, one: ChargeOffer) -> list[str]:
         say = visitor.say
-        other = say("Another energy: reply “20 kWh”.")
+        kwh = 40 if one.quote.energy_kwh == 20 else 20
+        other = say("Another energy: reply “{kwh} kWh”.", kwh=kwh)
         if one.missing is None:
             start = say("👉 Plug in and reply “charge” to start ({hold} is held).", hold=say.money(one.quote.hold))
             return [start, other]

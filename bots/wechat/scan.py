@@ -169,6 +169,8 @@ class ScanTalk:
                 return "\n".join((sentence, *self._place(visitor, told), say("Reply “yes” or “no”.")))
             case ScanState.ASK_LAST_FOUR:
                 where = say("The number stands beside the code. For your location tap “找桩 Find” below.")
+                if told.problem.code == "scan_ask_position":
+                    where = say("For your location tap “找桩 Find” below.")
                 return "\n".join((sentence, where))
         self.asked.put(visitor.openid, Question(About.GUN_NUMBER))
         return "\n".join((sentence, self._by_hand(visitor, report=scan.source is not ScanSource.TYPED)))

@@ -225,6 +225,7 @@ _ERRORS = {
     "scan_ask_last_four": N_(
         "{station}: type the last four characters of the number on your gun, or send your location."
     ),
+    "scan_ask_position": N_("{station}: send your location, so that we see that this gun stands beside you."),
     "scan_which_gun": N_("{station} has several guns with this code. Choose yours."),
     "scan_was_refused": N_("We refused this code. Scan the one on the gun again, or type the gun's number."),
     "scan_wrong_number": N_("That was the third wrong answer. Scan the code on the gun again."),

@@ -23,7 +23,7 @@ from core.scan import LAST_FOUR_TRIES, SCAN_GOOD_FOR, TEXT_KEPT, Choice, Scan, S
 from core.services.alternatives import Alternative, alternatives
 from core.services.charging import ChargingService
 from core.services.charging.metering import tariff_of
-from core.services.scanning import Decision, Resolved, ScanningService
+from core.services.scanning import Decision, Resolved, ScanningService, last_four_question
 from core.services.wallet import WalletService
 from core.services.whereabouts import Whereabouts
 from core.session import FrozenQuote
@@ -50,7 +50,6 @@ _VERDICTS = {state: verdict for verdict, state in _STATES.items()}
 _QUESTIONS = {
     ScanState.WHICH_GUN: "scan_which_gun",
     ScanState.ASK_STATION: "scan_ask_station",
-    ScanState.ASK_LAST_FOUR: "scan_ask_last_four",
 }
 
 
@@ -180,8 +179,8 @@ class GunService:
     def last_four(self, user_id: str, scan_id: str, typed: str) -> Identified:
         """The last four characters on the gun. The third wrong answer refuses the scan.
 
-        Raises NotFound("no_such_scan"), Conflict("scan_answered", "scan_too_old"), UserError("wrong_last_four"),
-        TooMany("too_many_scans").
+        Raises NotFound("no_such_scan"), Conflict("scan_answered", "scan_too_old", "scan_ask_position"),
+        UserError("wrong_last_four"), TooMany("too_many_scans").
         """
         at, told = self.clock.now(), self.scan(user_id, scan_id)
         fits = told.gun is not None and last_four_fit(typed, told.code, told.gun.connector)
@@ -196,6 +195,8 @@ class GunService:
                     raise TooMany("too_many_scans", retry_after_s=int(TRIES_WITHIN.total_seconds()))
                 if told.gun is None:
                     raise NotFound("no_such_gun")
+                if told.problem is not None and told.problem.code == "scan_ask_position":
+                    raise told.problem  # nothing that is typed can fit: no try is counted
                 unit.scans.save(_guessed(scan, at, fits=fits))
             elif scan.state is not ScanState.PASSED:
                 raise Conflict("scan_answered")
@@ -309,7 +310,7 @@ class GunService:
         )
         where = gun or (choices[0][1] if choices else None)
         ruling = Ruling(_VERDICTS.get(scan.state, Verdict.REFUSE), scan.reasons)
-        return Identified(scan, code, ruling, gun, choices, _asked(scan, where.station.name if where else ""))
+        return Identified(scan, code, ruling, gun, choices, _asked(scan, code, where))
 
     def _kept(self, told: Identified, before: set[ScanState]) -> Identified:
         scan = self._moved(told.scan, before)
@@ -357,14 +358,18 @@ def _guessed(scan: Scan, at: datetime, *, fits: bool) -> Scan:
     return replace(wrong, state=ScanState.REFUSED, problem="scan_wrong_number")
 
 
-def _asked(scan: Scan, station: str) -> UserError | None:
+def _asked(scan: Scan, code: GunCode, where: FoundGun | None) -> UserError | None:
     """What the driver is asked by a scan, when it is shown again."""
     match scan.state:
         case ScanState.PASSED:
             return None
         case ScanState.REFUSED:
             return NotAllowed("scan_was_refused")
-    return Conflict(_QUESTIONS[scan.state], station=station)
+        case ScanState.ASK_LAST_FOUR:
+            question = last_four_question(code, where)
+        case _:
+            question = _QUESTIONS[scan.state]
+    return Conflict(question, station=where.station.name if where else "")
 
 
 def _mine(unit: UnitOfWork, user_id: str, scan_id: str) -> Scan:

@@ -27,7 +27,7 @@ from core.guncode import (
 from core.merging import gun_key
 from core.ports import Clock, Database, StationIndex
 from core.services.lookup import Lookup
-from core.shield import DriverPosition, FoundGun, LastScan, Reason, Ruling, Verdict, judge
+from core.shield import DriverPosition, FoundGun, LastScan, Reason, Ruling, Verdict, has_last_four, judge
 from core.station import ConnectorRef, Station
 from core.wishes import Filters
 
@@ -181,7 +181,7 @@ class ScanningService:
         if len(left) > 1:
             which = Conflict("scan_which_gun", station=_words(left[0].station.name))
             return Decision(ruling, None, which, left[:MOST_CHOICES])
-        return Decision(ruling, gun, problem(code, ruling, gun.station if gun else None))
+        return Decision(ruling, gun, problem(code, ruling, gun))
 
     # --- where to look --------------------------------------------------------------------------------------
 
@@ -232,16 +232,16 @@ class ScanningService:
         return [FoundGun(station, connector, sells) for connector in station.connectors]
 
 
-def problem(code: GunCode, ruling: Ruling, station: Station | None) -> UserError | None:
+def problem(code: GunCode, ruling: Ruling, gun: FoundGun | None) -> UserError | None:
     """What to tell the driver; None when nothing stands against it."""
-    where = _words(station.name) if station else ""
+    where = _words(gun.station.name) if gun else ""
     match ruling.verdict:
         case Verdict.PASS:
             return None
         case Verdict.ASK_STATION:
             return Conflict("scan_ask_station", station=where)
         case Verdict.ASK_LAST_FOUR:
-            return Conflict("scan_ask_last_four", station=where)
+            return Conflict(last_four_question(code, gun), station=where)
     sentence = next((SENTENCES[one] for one in _gravest_first(ruling.reasons)), "")
     if not sentence:
         looks = code.looks_like or LooksLike.TEXT
@@ -250,6 +250,11 @@ def problem(code: GunCode, ruling: Ruling, station: Station | None) -> UserError
         )
     km = f"{(ruling.distance_m or 0) / 1000:.1f}"
     return NotAllowed(sentence, host=_words(code.host_normal), official=ruling.official, station=where, km=km)
+
+
+def last_four_question(code: GunCode, gun: FoundGun | None) -> str:
+    """On a gun whose number is shorter there is nothing to read: then the position alone can tell."""
+    return "scan_ask_last_four" if gun is None or has_last_four(code, gun.connector) else "scan_ask_position"
 
 
 def _gravest_first(reasons: Iterable[str]) -> list[str]:

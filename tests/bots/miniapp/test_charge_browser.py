@@ -248,6 +248,18 @@ def test_without_a_position_the_gun_itself_is_asked_about(phone: Charger) -> Non
     phone.wait(lambda: "Start · hold ¥57.00" in phone.text("#offer-foot"))
 
 
+def test_a_gun_with_a_short_number_asks_for_the_position_alone(phone: Charger) -> None:
+    gun = phone.driving.supplier.builds("P7", HERE, guns=1, name="Small").connectors[0].ref
+    phone.world.load(phone.driving.supplier)
+    phone.log_in_to()
+    phone.tap("#send-place")
+    phone.types(write_hlht(gun))
+    assert phone.step("ask") == "Where are you?"
+    assert not phone.all("#four")
+    phone.tap("#step .primary")
+    assert phone.step("offer") == "Small"
+
+
 def test_a_false_sticker_is_refused_and_reported(phone: Charger, tmp_path: Path) -> None:
     phone.log_in_to()
     phone.uploads(tmp_path, Image.new("L", (300, 300), 200))

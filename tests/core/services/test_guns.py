@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import Conflict, NotAllowed, NotFound, TooMany, UserError
 from core.geo import Point
-from core.guncode import gun_payload
+from core.guncode import gun_payload, write_hlht
 from core.ports import CaseKind
-from core.scan import ScanSource, ScanState
+from core.scan import LAST_FOUR_TRIES, ScanSource, ScanState
 from core.services.guns import REFUSED_AT_MOST, GunService
 from core.station import Station
 from core.user import Channel, Identity
@@ -117,6 +117,20 @@ def test_without_a_position_the_last_four_characters_are_asked_three_times(
     second = guns.identify(lin, code(station), TYPED)
     for _ in range(2):
         assert guns.last_four(lin, second.scan.id, " oad-0 ").scan.state is ScanState.PASSED
+
+
+def test_a_gun_with_a_short_number_is_asked_for_the_position_alone(world: World, guns: GunService, lin: str) -> None:
+    driving = Driving(world)
+    ref = driving.supplier.builds("P7", world.here, guns=1).connectors[0].ref
+    world.load(driving.supplier)
+    told = guns.identify(lin, write_hlht(ref), TYPED)
+    for problem in (told.problem, guns.scan(lin, told.scan.id).problem):
+        assert problem is not None
+        assert (told.scan.state, problem.code) == (ScanState.ASK_LAST_FOUR, "scan_ask_position")
+    for _ in range(LAST_FOUR_TRIES + 1):  # no try is counted
+        with pytest.raises(Conflict, match="scan_ask_position"):
+            guns.last_four(lin, told.scan.id, "00P7")
+    assert guns.waiting_for_last_four(lin) == told.scan
 
 
 def test_a_code_of_several_guns_asks_which(world: World, guns: GunService, lin: str) -> None:

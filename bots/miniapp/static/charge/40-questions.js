@@ -24,6 +24,8 @@ function step(name, heading, nodes) {
 }
 
 function button(kind, text, act) { return el("button", { type: "button", "class": "button wide " + kind, onclick: act }, text); }
+// A chat marks its lines with little pictures; here headings and sizes do that, and not every machine has the pictures.
+function bare(text) { return text.replace(/^(?:[\u231a-\u2bff]|[\ud83c\ud83d][\udc00-\udfff])\ufe0f?\s*/, ""); }
 function line(text, kind) { return text ? el("p", kind ? { "class": kind } : {}, text) : null; }
 
 // Each step has an address: a reload finds it again, and "back" leads to the scanner.
@@ -97,7 +99,20 @@ function askStation(scan) {
     button("", t("not_at_station"), function () { refused(scan, t("not_there")); })]);
 }
 
+// A number too short to be asked about: only the place can tell.
+function askPosition(scan) {
+  step("ask", t("ask_position"), [line(scan.problem.message, "lead"),
+    button("primary", t("ask_position_again"), function () {
+      by("send-place").checked = true;
+      place.found = null;
+      showScanner();
+      resolveGun({ text: scan.text, source: "typed" });
+    }),
+    button("quiet-button", t("scan_again"), scanAgain)]);
+}
+
 function askLastFour(scan) {
+  if (scan.problem && scan.problem.code === "scan_ask_position") { askPosition(scan); return; }
   var typed = el("input", { id: "four", "class": "text four", type: "text", maxlength: "4", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", enterkeyhint: "go", "aria-label": t("last_four") });
   var go = el("button", { type: "submit", "class": "button primary wide" }, t("go_on"));
   var form = el("form", {}, typed, go);

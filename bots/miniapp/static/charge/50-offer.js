@@ -77,7 +77,7 @@ function showOffer(one) {
   by("step").querySelector(".about-name").textContent = one.head[1];
   one.promises.forEach(function (promise) { promises[promise.text] = true; });
   one.lines.forEach(function (text, n) {
-    if (!promises[text]) box.appendChild(line(text, n === 0 ? "offer-price" : "offer-line"));
+    if (!promises[text]) box.appendChild(line(bare(text), n === 0 ? "offer-price" : "offer-line"));
   });
   var list = el("ul", { "class": "offer-promises" });
   one.promises.forEach(function (promise) { if (one.lines.indexOf(promise.text) >= 0) list.appendChild(el("li", {}, promise.text)); });
@@ -89,6 +89,7 @@ function showOffer(one) {
     foot.appendChild(line(one.missing_text, "warning"));
     foot.appendChild(button("primary", t("top_up_some", { amount: amount(one.missing) }), topUpMissing));
   } else {
+    foot.appendChild(line(t("plug_first"), "lead"));
     foot.appendChild(button("primary", t("start", { hold: amount(one.hold) }), startCharge));
   }
   foot.appendChild(el("p", { id: "holds", "class": "hint" }));

@@ -17,7 +17,7 @@ function showSession(id) {
 }
 
 function showLive(one) {
-  step("live", one.view.title, [el("div", { id: "live" }), el("p", { id: "live-note", "class": "warning", role: "status", hidden: "" }), el("div", { id: "live-foot", "class": "foot-bar" })]);
+  step("live", bare(one.view.title), [el("div", { id: "live" }), el("p", { id: "live-note", "class": "warning", role: "status", hidden: "" }), el("div", { id: "live-foot", "class": "foot-bar" })]);
   by("step").querySelector("h1").setAttribute("aria-live", "polite");
   live.id = one.id;
   live.failures = 0;
@@ -26,9 +26,9 @@ function showLive(one) {
 }
 
 function showNow(one) {
-  var before = live.shown, heading = by("step").querySelector("h1");
+  var before = live.shown, heading = by("step").querySelector("h1"), title = bare(one.view.title);
   live.shown = one;
-  if (heading.textContent !== one.view.title) heading.textContent = one.view.title;
+  if (heading.textContent !== title) heading.textContent = title;
   var box = empty(by("live"));
   box.appendChild(line(one.view.lines[0], "about-name"));
   box.appendChild(one.view.goes_on ? meterCard(one) : resultCard(one));
@@ -133,7 +133,9 @@ function confirmStop(one) {
 
 function resultCard(one) {
   var card = el("div", { "class": "card live-card" });
-  one.view.lines.slice(1).forEach(function (text) { card.appendChild(line(text, "live-line")); });
+  // Why it did not start, or what was paid.
+  var lines = one.view.lines.slice(1), chief = one.state === "start_failed" ? 0 : lines.length - 1;
+  lines.forEach(function (text, n) { card.appendChild(line(text, n === chief ? "live-first" : "live-line")); });
   card.appendChild(el("div", { id: "bill" }));
   return card;
 }
