@@ -110,7 +110,7 @@ class Following:
         if session.state is SessionState.CHARGING:
             session = _kept_within_the_hold(work, session)
         if session.state is SessionState.CHARGING:
-            warn(work, before, session)
+            _warned(work, before, session)
         return session
 
     # --- what time does ---------------------------------------------------------------------------------------
@@ -192,16 +192,34 @@ def _ended(work: Transaction, session: ChargingSession, told: SessionUpdate) -> 
     ended_at = session.ended_at or min(told.at, work.at)
     ended = work.move(session, Event.ENDED, ended_at=ended_at, power_kw=None) if _can_end(session) else None
     if ended is not None:
-        fee = fee_of(work, ended)
+        standing = _standing(work, ended)
         work.say(
             ended,
             "charge_ended",
             energy_kwh=str(ended.energy_kwh or 0),
             reason=ended.stop_reason,
-            per_minute=price(fee),
-            idle_from_at=begins_later(fee, ended, work),
+            per_minute=standing[0],
+            idle_from_at=standing[1],
         )
     return ended or session
+
+
+def _warned(work: Transaction, before: ChargingSession, now: ChargingSession) -> None:
+    """What a driver should hear never costs what the meter said, or the stop at the limit."""
+    try:
+        warn(work, before, now)
+    except Exception:
+        log.exception("a driver could not be warned", extra={"session": now.id})
+
+
+def _standing(work: Transaction, ended: ChargingSession) -> tuple[dict[str, str] | None, str | None]:
+    """What standing costs, and from when. That it cannot be told never keeps a charge from ending."""
+    try:
+        fee = fee_of(work, ended)
+        return price(fee), begins_later(fee, ended, work)
+    except Exception:
+        log.exception("what standing costs could not be told", extra={"session": ended.id})
+        return None, None
 
 
 def _can_end(session: ChargingSession) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from core.session import MOVES, ChargingSession, Event, SessionEvent, SessionSta
 # The driver called it off, or has to plug in: no reason to send them away.
 _ANOTHER_GUN_HELPS_NOT = frozenset({"cancelled", "not_plugged_in"})
 WALLET = "wallet"  # of ChargingSession.payment; anything else is the channel that pre-authorised
+
+log = logging.getLogger(__name__)
 
 
 class Tell(Protocol):
@@ -171,7 +174,12 @@ class Transaction:
         """Where the next free gun is; None where there is none, or no need of one."""
         if failed.failure in _ANOTHER_GUN_HELPS_NOT:
             return None
-        return next(iter(alternatives(self.unit, failed.station_id, failed.ref, self.at)), None)
+        try:
+            return next(iter(alternatives(self.unit, failed.station_id, failed.ref, self.at)), None)
+        except Exception:
+            # A neighbour that cannot be read must not keep the hold from coming back.
+            log.exception("no other gun could be looked for", extra={"session": failed.id})
+            return None
 
     def _ring_for(self, row_id: int | None) -> None:
         if row_id is not None:

@@ -30,6 +30,7 @@ APART = timedelta(minutes=15)
 # The hold is the quote and a quarter more: of an ordinary charge three quarters are used when the energy is in.
 EXPLAINED_WITHIN = Decimal("0.1")
 _FAST_KW = Decimal(50)
+_LONG_HOURS = Decimal(1000)
 
 
 def warn(work: Transaction, before: ChargingSession, now: ChargingSession) -> None:
@@ -120,7 +121,8 @@ def _until_enough(session: ChargingSession) -> timedelta:
     """How long until the energy that was asked for is in, at the power of now."""
     missing_kwh = session.quote.energy_kwh * ENOUGH_AT_SHARE - (session.energy_kwh or Decimal(0))
     power_kw = session.power_kw or session.quote.power_kw or _FAST_KW
-    return timedelta(hours=float(max(missing_kwh, Decimal(0)) / power_kw))
+    # A meter that says next to nothing would need longer than there is time.
+    return timedelta(hours=float(min(max(missing_kwh, Decimal(0)) / power_kw, _LONG_HOURS)))
 
 
 def _is_fast(work: Transaction, session: ChargingSession) -> bool:

@@ -64,6 +64,12 @@ def sells(garage: Garage, tariff: Tariff) -> None:
     garage.sync()
 
 
+def test_a_meter_that_says_next_to_nothing_is_heard_all_the_same(garage: Garage) -> None:
+    charge = begun(garage, kwh="40")
+    assert charge.reads(soc_percent="79", energy_kwh="20", power_kw="1E-12") == []
+    assert charge.reads(soc_percent="80", energy_kwh="20.1", power_kw="1E-12") == ["charge_slows"]
+
+
 # --- near full ------------------------------------------------------------------------------------------------
 
 
