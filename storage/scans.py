@@ -181,14 +181,30 @@ class SqlOpinions:
         bad = (Promised.BROKEN.value, Promised.BLOCKED.value)
         complained = exists().where(_O.session_id == tried.id, _O.promised.in_(bad))
         gun = (tried.supplier_id, tried.station_id, tried.operator_id, tried.connector_id)
+        newest = func.row_number().over(
+            partition_by=(*gun, tried.user_id), order_by=(tried.created_at.desc(), tried.id)
+        )
+        visits = (
+            select(
+                *gun,
+                case((began, 1), else_=0).label("began"),
+                case((failed, 1), else_=0).label("failed"),
+                case((complained, 1), else_=0).label("complained"),
+                newest.label("newest"),
+            )
+            .where(tried.created_at >= since, began | failed)
+            .subquery()
+        )
+        of = visits.c
+        gun = (of.supplier_id, of.station_id, of.operator_id, of.connector_id)
         statement = (
             select(
                 *gun,
-                func.sum(case((began, 1), else_=0)).label("started"),
-                func.sum(case((failed, 1), else_=0)).label("failed"),
-                func.sum(case((complained, 1), else_=0)).label("complaints"),
+                func.sum(of.began).label("started"),
+                func.sum(of.failed).label("failed"),
+                func.sum(of.complained).label("complaints"),
             )
-            .where(tried.created_at >= since)
+            .where(of.newest == 1)
             .group_by(*gun)
         )
         return [

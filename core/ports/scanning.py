@@ -85,5 +85,8 @@ class OpinionRepository(Protocol):
     def get(self, session_id: str) -> Opinion | None: ...
 
     def outcomes(self, since: datetime) -> list[Outcomes]:
-        """What became of the starts at each gun that was tried."""
+        """What became of the starts at each gun that was tried: of each person the last one there.
+
+        Somebody who comes back to complain again and again ruins no gun.
+        """
         ...

@@ -111,3 +111,25 @@ def test_broken_and_blocked_count_against_the_gun(
     with world.services.database.read() as unit:
         [outcome] = unit.opinions.outcomes(world.clock.now() - timedelta(days=30))
     assert (outcome.ref, outcome.started, outcome.failed, outcome.complaints) == (session.ref, 1, 0, complaints)
+
+
+def test_who_complains_again_and_again_is_one_driver(
+    world: World, driving: Driving, lin: str, after: AftermathService
+) -> None:
+    wei = driving.user_id(Channel.TELEGRAM, "2")
+    driving.tops_up(wei, 100)
+    driving.ends(driving.begins(wei))
+    for _ in range(3):
+        world.clock.time += timedelta(minutes=11)
+        driving.sync()
+        session = driving.ends(driving.begins(lin, kwh="1"))
+        after.answer(lin, session.id, Promised.BROKEN)
+    with world.services.database.read() as unit:
+        [outcome] = unit.opinions.outcomes(world.clock.now() - timedelta(days=30))
+    assert (outcome.started, outcome.failed, outcome.complaints) == (2, 0, 1)
+    world.clock.time += timedelta(minutes=11)
+    driving.sync()
+    driving.ends(driving.begins(lin, kwh="1"))
+    with world.services.database.read() as unit:
+        [outcome] = unit.opinions.outcomes(world.clock.now() - timedelta(days=30))
+    assert (outcome.started, outcome.failed, outcome.complaints) == (2, 0, 0)

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from core.errors import Conflict, NotFound, NotReady, TooMany, UserError
+from core.geo import Point
 from core.ledger import NotEnoughMoney
 from core.outbox import MessageClass, OutboxRow, OutboxState
 from core.ports import Freeze, Halt
@@ -214,6 +215,29 @@ def test_three_failed_starts_are_enough_for_ten_minutes(garage: Garage) -> None:
         garage.say_yes()
     garage.clock.advance(minutes=7, seconds=1)
     assert garage.say_yes().state is S.HELD
+
+
+def test_a_neighbour_that_cannot_be_read_keeps_no_hold(garage: Garage) -> None:
+    """The next free gun is looked for in the transaction that gives the money back."""
+    garage.supplier.builds("P2", Point(22.5450, 114.0580))
+    garage.supplier.listed["P2"] = replace(garage.supplier.listed["P2"], time_zone="Moon/Base")
+    garage.sync()
+    garage.supplier.refuses_starts = "gun_fault"
+    session = garage.start()
+    assert session.state is SessionState.START_FAILED
+    assert garage.free() == yuan(100)
+
+
+def test_failed_starts_of_one_driver_are_one_failure_of_the_gun(either: Garage) -> None:
+    """As the ranking learns of them: nobody ruins a gun from home."""
+    either.supplier.refuses_starts = "gun_fault"
+    either.start()
+    either.start()
+    either.top_up(either.wei, "100")
+    either.start(user_id=either.wei)
+    with either.database.read() as unit:
+        [outcome] = unit.opinions.outcomes(either.clock.now() - timedelta(days=1))
+    assert (outcome.started, outcome.failed, outcome.complaints) == (0, 2, 0)
 
 
 def test_a_channel_that_promised_nothing_is_not_believed(garage: Garage) -> None:
