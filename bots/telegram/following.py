@@ -31,6 +31,7 @@ LOOK_EVERY_S = 3.0
 # A meter moves all the time; a chat that flickers helps nobody, and Telegram counts edits.
 METER_EVERY = timedelta(seconds=15)
 QUESTION_STANDS = timedelta(seconds=60)
+SEEN_EVERY = timedelta(seconds=60)
 MOST_MESSAGES = 1_000
 AT_ONCE = 8
 
@@ -127,12 +128,24 @@ class Following:
             # A state may read like the one before it: then there is nothing to edit.
             same = shown.partition(":")[2] == message.shown.partition(":")[2]
             there = same or await chat.edit(self.bot, int(message.address), int(message.message_id), rendered)
-            await self._run(self._note, replace(message, shown=shown, shown_at=now))
+            await self._run(self._note, message, shown, now)
+        elif now - message.shown_at >= SEEN_EVERY:
+            # Those shown longest ago come first: what never changes must not keep the others out.
+            await self._run(self._note, message, shown, now)
         return one.is_final or not there
 
-    def _note(self, message: LiveMessage) -> None:
+    def _note(self, before: LiveMessage, shown: str, now: datetime) -> None:
+        after = replace(before, shown=shown, shown_at=now)
         with self.services.database.write() as unit:
-            unit.live_messages.shown(message)
+            current = unit.live_messages.get(before.session_id, CHANNEL)
+            if current is None or current.message_id != before.message_id:
+                return
+            if current.shown == before.shown:
+                unit.live_messages.shown(after)
+            else:
+                # The driver was shown something while we were at it, maybe the end, and our older words may stand
+                # over it now: shown anew at the next look, also where nothing more was to come.
+                unit.live_messages.put(replace(after, shown=""))
 
     def _close(self, message: LiveMessage) -> None:
         with self.services.database.write() as unit:

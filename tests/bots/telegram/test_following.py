@@ -306,6 +306,30 @@ def test_one_that_fails_holds_up_nobody(
     leave_nothing_running(wei)
 
 
+def test_an_edit_that_comes_late_is_not_the_last_word(driver: Driver) -> None:
+    """It was on its way, behind a pause, while the charge ended and was shown so."""
+    live = charging(driver)
+    driver.talk.world.clock.advance(seconds=30)
+    driver.driving.runs_jobs()
+    now = driver.talk.world.clock.now()
+
+    async def late() -> None:
+        async with driver.bot() as bot:
+            following = driver.following(bot)
+            [due] = [one for one in following._due(now) if one[1].session.id == driver.charge().id]
+            await asyncio.to_thread(driver.billed)
+            assert live.text.startswith("✅")
+            assert not is_open(driver)
+            await following._try(*due, now)
+            following.close()
+
+    asyncio.run(late())
+    driver.looks()
+    assert live.text.startswith("✅")
+    assert next(iter(live.buttons)) == "🧾 Receipt"
+    assert not is_open(driver)
+
+
 def test_what_telegram_refuses_for_good_is_let_be(driver: Driver, telegram: BotApi) -> None:
     live = charging(driver)
     telegram.refuse_next("editMessageText", 400, "Bad Request: the chat is upside down")
