@@ -19,7 +19,7 @@ from PIL import Image
 
 from adapters.sandbox import keys
 from adapters.sandbox.city import IN_USE, PUBLIC, Gun, Place
-from adapters.sandbox.life import Status
+from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.ocpi_objects import NAME, evse_id
 from adapters.sandbox.operator import Operator
 from core.guncode import write_hlht
@@ -52,7 +52,7 @@ input,button{font:inherit;padding:.6rem;min-height:44px}input{width:min(24rem,65
 .label svg{width:100%;max-width:13rem;height:auto;display:block;margin:0 auto;shape-rendering:crispEdges}
 .label h2{font-size:1.15rem;margin:0}.label p{margin:.2rem 0;overflow-wrap:anywhere}
 .number{font:1rem ui-monospace,monospace}.number b{font-size:1.5rem;margin-left:.4em;letter-spacing:.08em}
-.now{color:#444;font-size:.9rem}
+.now{color:#444;font-size:.9rem}.now b{color:#0a5c36}
 @page{size:A4;margin:12mm}@media print{.screen{display:none}body{padding:0;max-width:none}
 .labels{grid-template-columns:repeat(3,1fr);gap:5mm}}
 """
@@ -73,7 +73,7 @@ def blueprint(operator: Operator) -> Blueprint:
     def station(station_id: str) -> Response:
         place = city.place_of.get(station_id) or abort(404)
         form = _form()
-        labels = (_label(place, gun, form, operator.state(gun.id).status) for gun in place.guns)
+        labels = (_label(place, gun, form, operator.state(gun.id)) for gun in place.guns)
         body = f'{_ways(place.id, form)}<div class="labels">{"".join(labels)}</div>'
         return _page(place.name, body)
 
@@ -140,16 +140,23 @@ def _ways(station_id: str, form: str) -> str:
     )
 
 
-def _label(place: Place, gun: Gun, form: str, status: Status) -> str:
+def _label(place: Place, gun: Gun, form: str, state: GunState) -> str:
     text, number = FORMS[form](gun), gun.id if form == "cec" else evse_id(gun)
     plug = "GB/T DC · 直流" if gun.is_dc else "GB/T AC · 交流"
     return (
         f'<section class="label"><h2>{escape(gun.label)}</h2><p>{plug} · {gun.power_kw} kW</p>{_svg(text)}'
         f'<p class="number">{escape(number[:-4])}<b>{escape(number[-4:])}</b></p>'
         f"<p>沙盒充电 · {escape(NAME)}<br>{escape(place.name)}</p>"
-        f'<p class="screen now">{_STATES[status]} '
+        f'<p class="screen now">{_now(state)} '
         f'<a href="/labels/{gun.id}.png?form={form}" download>下载图片 · Download PNG</a></p></section>'
     )
+
+
+def _now(state: GunState) -> str:
+    """A gun that is free while another car stands in its bay cannot be plugged in: a start there fails."""
+    if state.status is Status.FREE:
+        return "空闲，车位被占 · free, bay blocked" if state.bay is Bay.TAKEN else f"<b>{_STATES[state.status]}</b>"
+    return _STATES[state.status]
 
 
 # --- the code ---------------------------------------------------------------------------------------------------

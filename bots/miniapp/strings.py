@@ -26,7 +26,7 @@ _SENTENCES = {
     "locating": N_("Finding your position…"),
     "or_type": N_("or type a place"),
     "place_label": N_("Place, address or coordinates"),
-    "place_hint": N_("Futian, or 22.5410, 114.0580"),
+    "place_hint": N_("福田, or 22.5410, 114.0580"),
     "search": N_("Search"),
     "searching": N_("Searching…"),
     "near_you": N_("Near you"),

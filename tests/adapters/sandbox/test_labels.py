@@ -17,6 +17,7 @@ from adapters.qr import read_codes
 from adapters.sandbox import city, keys, labels
 from adapters.sandbox.books import Books
 from adapters.sandbox.city import Gun, Place
+from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.ocpi_objects import COUNTRY, PARTY, evse_id
 from adapters.sandbox.operator import Operator
 from core.guncode import names_gun, parse
@@ -58,6 +59,15 @@ def drawn(svg: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture.repeat(8, 0).repeat(8, 1)).save(file, "PNG")
     return file.getvalue()
+
+
+def test_a_gun_that_nobody_can_plug_in_is_not_called_free_alone(
+    client: FlaskClient, operator: Operator, place: Place, gun: Gun
+) -> None:
+    operator.set_state(gun.id, GunState(Status.FREE, Bay.TAKEN), seconds=60)
+    first = client.get(f"/labels/{place.id}").get_data(as_text=True).split("</section>")[0]
+    assert "bay blocked" in first
+    assert "· free</b>" not in first
 
 
 @pytest.mark.parametrize("form", FORMS)
