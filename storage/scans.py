@@ -80,6 +80,10 @@ class SqlScans:
         sent = select(func.count()).select_from(scan_photos.join(scans, _S.id == scan_photos.c.scan_id))
         return self.db.execute(sent.where(_S.user_id.in_(user_ids), scan_photos.c.kept_at >= since)).scalar_one()
 
+    def reports(self, user_ids: Sequence[str], since: datetime) -> int:
+        theirs = select(func.count()).select_from(scans).where(_S.user_id.in_(user_ids), _S.reported_at >= since)
+        return self.db.execute(theirs).scalar_one()
+
     def purge(self, before: datetime) -> int:
         old = (_S.at < before, _S.reported_at.is_(None))
         return self.db.execute(delete(scans).where(*old)).rowcount
@@ -196,16 +200,16 @@ class SqlOpinions:
             .subquery()
         )
         of = visits.c
-        gun = (of.supplier_id, of.station_id, of.operator_id, of.connector_id)
+        its_gun = (of.supplier_id, of.station_id, of.operator_id, of.connector_id)
         statement = (
             select(
-                *gun,
+                *its_gun,
                 func.sum(of.began).label("started"),
                 func.sum(of.failed).label("failed"),
                 func.sum(of.complained).label("complaints"),
             )
             .where(of.newest == 1)
-            .group_by(*gun)
+            .group_by(*its_gun)
         )
         return [
             Outcomes(

@@ -54,6 +54,10 @@ class ScanRepository(Protocol):
         """How many photos this person sent in."""
         ...
 
+    def reports(self, user_ids: Sequence[str], since: datetime) -> int:
+        """How many scans this person reported."""
+        ...
+
     def purge(self, before: datetime) -> int:
         """Forget scans that are older and were not reported. Returns how many."""
         ...

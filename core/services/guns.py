@@ -39,6 +39,8 @@ REPORT_WORDS_MAX = 500
 PHOTO_MOST_BYTES = 8_000_000
 # Photos are kept for long: nobody fills the disk with them.
 PHOTOS_AT_MOST, PHOTOS_WITHIN = 5, timedelta(days=1)
+# Each is a case, among those about money: nobody buries them.
+REPORTS_AT_MOST, REPORTS_WITHIN = 10, timedelta(days=1)
 
 _STATES = {
     Verdict.PASS: ScanState.PASSED,
@@ -260,7 +262,7 @@ class GunService:
     def report(self, user_id: str, scan_id: str, words: str = "", photo: bytes | None = None) -> Case:
         """The driver says that something is wrong with this code: evidence is kept, one of us looks. Once each.
 
-        Raises NotFound("no_such_scan").
+        Raises NotFound("no_such_scan"), TooMany("too_many_scans").
         """
         at = self.clock.now()
         said = " ".join(words.split())[:REPORT_WORDS_MAX]
@@ -269,10 +271,14 @@ class GunService:
             people = unit.people.same_person(user_id)
             if scan is None or scan.user_id not in people:
                 raise NotFound("no_such_scan")
+            if scan.reported_at is None and unit.scans.reports(people, at - REPORTS_WITHIN) >= REPORTS_AT_MOST:
+                raise TooMany("too_many_scans", retry_after_s=int(REPORTS_WITHIN.total_seconds()))
             unit.scans.save(replace(scan, reported_at=scan.reported_at or at, report=said or scan.report))
             sent = unit.scans.photos(people, at - PHOTOS_WITHIN) if photo else 0
             if photo and len(photo) <= PHOTO_MOST_BYTES and sent < PHOTOS_AT_MOST:
                 unit.scans.keep_photo(scan.id, photo, at)
+            if known := unit.cases.about(CaseKind.STICKER, scan.id):
+                return known[0]  # decided or not
             where = scan.station_id or "no station"
             detail = f"{scan.state} ({', '.join(scan.reasons) or 'nothing against it'}) at {where}: {scan.text}"
             return unit.cases.open(

@@ -94,6 +94,8 @@ def test_evidence_stays(database: SqlDatabase) -> None:
         assert unit.scans.photos(["lin"], NOON) == 1
         assert unit.scans.photos(["lin"], NOON + minutes(1)) == unit.scans.photos(["wei"], NOON) == 0
         assert unit.scans.get("s2") is None
+        assert unit.scans.reports(["lin", "wei"], NOON + minutes(9)) == 1
+        assert unit.scans.reports(["lin"], NOON) == 2
 
 
 def test_of_many_taps_at_once_each_sees_what_the_one_before_made_of_it(database: SqlDatabase) -> None:

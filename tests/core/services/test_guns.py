@@ -13,7 +13,8 @@ from core.geo import Point
 from core.guncode import gun_payload, write_hlht
 from core.ports import CaseKind
 from core.scan import LAST_FOUR_TRIES, ScanSource, ScanState
-from core.services.guns import REFUSED_AT_MOST, GunService
+from core.services.cases import Decision, Wish
+from core.services.guns import REFUSED_AT_MOST, REPORTS_AT_MOST, GunService
 from core.station import Station
 from core.user import Channel, Identity
 from tests.bots.driving import Driving, yuan
@@ -204,6 +205,21 @@ def test_a_report_keeps_the_evidence_and_opens_one_case(
     with world.services.database.write() as unit:
         world.clock.advance(days=400)
         assert unit.scans.purge(world.clock.now()) == 0  # evidence stays
+
+
+def test_nobody_buries_the_cases_about_money_under_reports(world: World, guns: GunService, lin: str) -> None:
+    for number in range(REPORTS_AT_MOST + 1):
+        world.clock.advance(minutes=5)
+        told = guns.identify(lin, f"https://teld.cn.pay.example/?id={number}", ScanSource.TYPED)
+        if number < REPORTS_AT_MOST:
+            guns.report(lin, told.scan.id)
+    with pytest.raises(TooMany, match="too_many_scans"):
+        guns.report(lin, told.scan.id)
+    assert len(world.services.cases.listed(kind=CaseKind.STICKER)) == REPORTS_AT_MOST
+    world.clock.advance(days=1)
+    case = guns.report(lin, told.scan.id)
+    world.services.cases.decide(case.id, Wish(Decision.NOTED, "Wei", "taken off"))
+    assert guns.report(lin, told.scan.id).id == case.id
 
 
 def test_the_offer_is_for_the_gun_of_the_scan(world: World, lin: str) -> None:
