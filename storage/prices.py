@@ -47,8 +47,8 @@ class SqlPrices:
     def is_behind(self, at: datetime) -> bool:
         cursor = self.db.execute(select(cursors).where(cursors.c.name == _READER)).first()
         last, gaps = (0, "[]") if cursor is None else (cursor.last_id, cursor.gaps)
-        more = select(price_observations.c.id).where(price_observations.c.id > last).limit(1)
-        due = select(price_series.c.id).where(price_series.c.look_at <= at).limit(1)
+        more = select(price_observations.c.id).where(price_observations.c.id.between(last + 1, _LAST)).limit(1)
+        due = select(price_series.c.id).where(price_series.c.look_at.between(_BEGINNING, at)).limit(1)
         return gaps != "[]" or self.db.execute(more).first() is not None or self.db.execute(due).first() is not None
 
     def take(self, limit: int) -> list[Observation]:

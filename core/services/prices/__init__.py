@@ -75,7 +75,7 @@ class PriceService:
                 said = unit.prices.take(BATCH)
                 if not said:
                     return ticks
-                book = self._book(unit, {one.station_id for one in said})
+                book = self._book(unit)
                 book.hear(said, cause)
                 ticks += self._closed(unit, book)
 
@@ -87,12 +87,12 @@ class PriceService:
                 due = unit.prices.due(self.clock.now(), BATCH)
                 if not due:
                     return ticks
-                book = self._book(unit, {one.station_id for one in due})
+                book = self._book(unit)
                 book.look(due)
                 ticks += self._closed(unit, book)
 
-    def _book(self, unit: UnitOfWork, station_ids: set[str]) -> Book:
-        return Book(unit, station_ids, self.clock.now(), self._steps, self._doubts)
+    def _book(self, unit: UnitOfWork) -> Book:
+        return Book(unit, self.clock.now(), self._steps, self._doubts)
 
     def _closed(self, unit: UnitOfWork, book: Book) -> int:
         ticks = book.close()

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core.ports import Observation, PricedGun, PriceSeries, PriceVersion, UnitOfWork
 from core.prices.gate import SECOND_READING_AFTER, Doubt, Held, doubt_tariff, weigh, without
@@ -51,25 +52,33 @@ class Doubts:
 
 
 class Book:
-    def __init__(
-        self, unit: UnitOfWork, station_ids: Iterable[str], at: datetime, steps: Steps, doubts: Doubts
-    ) -> None:
+    def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps, doubts: Doubts) -> None:
         self.unit, self.at, self.steps, self.doubts = unit, at, steps, doubts
-        stations = set(station_ids)
-        self._guns = {(gun.station_id, gun.ref): gun for gun in unit.prices.guns(stations)}
+        self._guns: dict[tuple[str, ConnectorRef], PricedGun] = {}
         self._groups: dict[int, list[PricedGun]] = defaultdict(list)
-        for gun in self._guns.values():
-            self._groups[gun.series_id].append(gun)
-        self._series = {one.id: one for one in unit.prices.series_of(stations)}
-        self._before = dict(self._series)
+        self._series: dict[int, PriceSeries] = {}
+        self._before: dict[int, PriceSeries] = {}
         self._touched: dict[int, Cause] = {}
         self._versions: list[PriceVersion] = []
         self._tariffs: dict[str, Tariff] = {}
+        self._prices: dict[str, Decimal | None] = {}  # of this moment, by tariff
+
+    def _open(self, station_ids: set[str]) -> None:
+        """Get what is known of all guns of these stations."""
+        for gun in self.unit.prices.guns(station_ids):
+            self._guns[gun.station_id, gun.ref] = gun
+            self._groups[gun.series_id].append(gun)
+        self._know(self.unit.prices.series_of(station_ids))
+
+    def _know(self, series: Iterable[PriceSeries]) -> None:
+        for one in series:
+            self._series[one.id] = self._before[one.id] = one
 
     # --- hearing ----------------------------------------------------------------------------------------------
 
     def hear(self, said: Sequence[Observation], cause: Cause) -> None:
         """What was said of single guns, in its order."""
+        self._open({one.station_id for one in said})
         self._read({one.tariff_id for one in said})
         for one in said:
             gun = self._guns.get((one.station_id, one.ref))
@@ -80,13 +89,15 @@ class Book:
                 newest = (one.tariff_id,) if series is None else (one.tariff_id, series.said_id)
                 self._said(gun, have, newest, min(one.observed_at, self.at), cause)
 
-    def look(self, series: Iterable[PriceSeries]) -> None:
-        """At those for which time has come: are they repeated? Those of the same stations are looked at as well."""
+    def look(self, series: Sequence[PriceSeries]) -> None:
+        """At those for which time has come. Where a price may have gone unrepeated, the guns there are asked."""
+        self._know(series)
         asked = set()
         for one in series:
             self._touched.setdefault(one.id, Cause.CLOCK)
             if one.lapsed or one.waiting or one.believed_id is None or self.at - one.seen_at >= _ASK_AFTER:
                 asked.add(one.station_id)
+        self._open(asked)
         groups = [guns for guns in self._groups.values() if guns[0].station_id in asked]
         self._read({gun.tariff_id for guns in groups for gun in guns if gun.tariff_id})
         for guns in groups:
@@ -167,7 +178,7 @@ class Book:
             series = self._version(replace(series, lapsed=True), known_until, None, Cause.CLOCK)
         price = None
         if series.believed_id is not None and not series.lapsed:
-            price = price_per_kwh(self._tariff(series.believed_id), self.at)
+            price = self._price(series.believed_id)
         return replace(series, price=price, look_at=self._look_at(series))
 
     def _look_at(self, series: PriceSeries) -> datetime:
@@ -195,6 +206,11 @@ class Book:
             str(series.id), self.at, old, series.price, series.currency, cause, history, series.believed_id or ""
         )
         return SeriesTick(series, tick)
+
+    def _price(self, tariff_id: str) -> Decimal | None:
+        if tariff_id not in self._prices:
+            self._prices[tariff_id] = price_per_kwh(self._tariff(tariff_id), self.at)
+        return self._prices[tariff_id]
 
     # --- tariffs ----------------------------------------------------------------------------------------------
 
