@@ -249,7 +249,7 @@ def waiting_orders(services: Services) -> Sequence[str]:
     """Top-ups of which we do not know yet that they are paid."""
     with services.database.read() as unit:
         asked = "SELECT id FROM topups WHERE state NOT IN ('paid', 'parked')"
-        return unit.ledger.db.exec_driver_sql(asked).scalars().all()  # type: ignore[attr-defined]  # of SQL
+        return unit.ledger.db.exec_driver_sql(asked).scalars().all()  # type: ignore[attr-defined, no-any-return]  # of SQL
 
 
 def work(services: Services) -> None:
