@@ -90,7 +90,8 @@ def test_a_listed_text_always_leads_to_its_gun(
 def owner(text: str) -> str:
     """Who may list this text: whom it names itself."""
     code = parse(text)
-    return code.operator_id or (code.evse_id[:2] + code.evse_id[3:6] if code.evse_id[2:3] in {"*", "-"} else MINE)
+    issuer = code.evse_id[:2] + code.evse_id[3:6] if code.evse_id[2:3] in {"*", "-"} else ""
+    return code.operator_id or issuer.upper() or MINE  # a label may be in small letters, an operator's id is not
 
 
 def test_it_stands_before_our_rules_and_needs_none(database: SqlDatabase, scanning: ScanningService) -> None:
