@@ -124,6 +124,8 @@ def next_look_after(state: SessionState, looks: int) -> timedelta:
     """How long after the last look we ask the supplier again. `looks` counts those in this state."""
     if state is SessionState.START_UNKNOWN:
         return timedelta(seconds=15) if looks < 8 else timedelta(seconds=60) if looks < 38 else timedelta(minutes=10)
+    if state is SessionState.STARTING and looks < 4:
+        return timedelta(seconds=5)  # somebody stands at the gun and waits
     if state is SessionState.AWAIT_RECORD:
         return timedelta(minutes=10)
     if state in (SessionState.PROVISIONAL, SessionState.CREDITED):

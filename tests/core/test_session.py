@@ -111,7 +111,8 @@ def seconds(state: SessionState, looks: int) -> float:
 def test_a_start_in_doubt_is_asked_for_often_and_then_less() -> None:
     assert [seconds(S.START_UNKNOWN, looks) for looks in (0, 7, 8, 37, 38)] == [15, 15, 60, 60, 600]
     assert [seconds(S.CHARGING, looks) for looks in (0, 29, 30)] == [20, 20, 60]
-    for state in (S.HELD, S.STARTING, S.STOPPING, S.STOP_UNKNOWN):
+    assert [seconds(S.STARTING, looks) for looks in (0, 3, 4, 30)] == [5, 5, 20, 60]
+    for state in (S.HELD, S.STOPPING, S.STOP_UNKNOWN):
         assert [seconds(state, looks) for looks in (0, 29, 30)] == [20, 20, 60]
     assert seconds(S.AWAIT_RECORD, 0) == 600
     assert seconds(S.PROVISIONAL, 0) == seconds(S.CREDITED, 5) == 6 * 3600
