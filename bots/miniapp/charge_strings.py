@@ -35,7 +35,7 @@ _SENTENCES = {
     "go_on": N_("Go on"),
     "place_asked": N_("Finding your position…"),
     "place_send": N_("Send my position with the scan"),
-    "place_why": N_("It shows a false sticker: the gun must be beside you. We do not keep it."),
+    "place_why": N_("It shows a false sticker: the gun must be beside you. Forgotten after ten minutes."),
     # --- the questions
     "which_code": N_("Which code is yours?"),
     "which_gun": N_("Choose your gun"),
