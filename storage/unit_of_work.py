@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, NestedTransaction, select
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.ports import (
@@ -103,6 +103,26 @@ class SqlUnitOfWork:
         self.prices: PriceRepository = SqlPrices(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
+        self._db = db
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What may fail without costing the rest: an exception undoes what was done inside, and is raised on."""
+        savepoint = self._db.begin_nested()
+        try:
+            yield
+        except BaseException:
+            self._undo(savepoint)
+            raise
+        savepoint.commit()
+
+    def _undo(self, savepoint: NestedTransaction) -> None:
+        try:
+            savepoint.rollback()
+        except DBAPIError:
+            # SQLite has given up all of the transaction, as on a full disk. From here on it would commit each
+            # statement by itself: so there are none.
+            self._db.invalidate()
 
 
 class SqlDatabase:
@@ -166,5 +186,7 @@ def translated_errors() -> Iterator[None]:
         if (unavailable := explain(error)) is None:
             raise
         raise unavailable from error
+    except PendingRollbackError as error:
+        raise StorageUnavailable("the transaction was lost halfway") from error
     except PoolTimeout as error:
         raise StorageUnavailable("all connections to the database are in use") from error

@@ -57,6 +57,14 @@ class UnitOfWork(Protocol):
     vicinity: VicinityRepository
     prices: PriceRepository
 
+    def attempt(self) -> AbstractContextManager[None]:
+        """What may fail without costing the rest: an exception undoes what was done inside, and is raised on.
+
+        Whoever catches an exception inside a transaction needs it. After an error in a statement PostgreSQL accepts
+        nothing more, and turns the commit into a rollback without a word.
+        """
+        ...
+
 
 class Database(Protocol):
     def read(self) -> AbstractContextManager[UnitOfWork]: ...

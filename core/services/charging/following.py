@@ -207,7 +207,8 @@ def _ended(work: Transaction, session: ChargingSession, told: SessionUpdate) -> 
 def _warned(work: Transaction, before: ChargingSession, now: ChargingSession) -> None:
     """What a driver should hear never costs what the meter said, or the stop at the limit."""
     try:
-        warn(work, before, now)
+        with work.attempt():
+            warn(work, before, now)
     except Exception:
         log.exception("a driver could not be warned", extra={"session": now.id})
 
@@ -215,8 +216,9 @@ def _warned(work: Transaction, before: ChargingSession, now: ChargingSession) ->
 def _standing(work: Transaction, ended: ChargingSession) -> tuple[dict[str, str] | None, str | None]:
     """What standing costs, and from when. That it cannot be told never keeps a charge from ending."""
     try:
-        fee = fee_of(work, ended)
-        return price(fee), begins_later(fee, ended, work)
+        with work.attempt():
+            fee = fee_of(work, ended)
+            return price(fee), begins_later(fee, ended, work)
     except Exception:
         log.exception("what standing costs could not be told", extra={"session": ended.id})
         return None, None

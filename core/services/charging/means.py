@@ -175,11 +175,23 @@ class Transaction:
         if failed.failure in _ANOTHER_GUN_HELPS_NOT:
             return None
         try:
-            return next(iter(alternatives(self.unit, failed.station_id, failed.ref, self.at)), None)
+            with self.attempt():
+                return next(iter(alternatives(self.unit, failed.station_id, failed.ref, self.at)), None)
         except Exception:
             # A neighbour that cannot be read must not keep the hold from coming back.
             log.exception("no other gun could be looked for", extra={"session": failed.id})
             return None
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What may fail without costing the rest; what was written inside is then gone, and nothing rung for."""
+        before = len(self.rows)
+        try:
+            with self.unit.attempt():
+                yield
+        except Exception:
+            del self.rows[before:]
+            raise
 
     def _ring_for(self, row_id: int | None) -> None:
         if row_id is not None:
