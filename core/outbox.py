@@ -100,7 +100,10 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A row to be. `dedupe_key` makes writing it twice writing it once: class : subject : state."""
+    """A row to be. `dedupe_key` makes writing it twice writing it once: class : subject : state.
+
+    Of what is due the lowest `rank` goes first: 0 for all but alerts, whose worth decides.
+    """
 
     dedupe_key: str
     klass: MessageClass
@@ -112,6 +115,7 @@ class NewRow:
     user_id: str = ""
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    rank: int = 0
 
 
 class Fate(StrEnum):

@@ -23,15 +23,18 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.columns import WordList
+from storage.columns import NumberList, WordList
 
 T = TypeVar("T")
 
 # The most values in one statement.
 CHUNK = 1_000
+# The most rows that are overwritten by one statement.
+MOST_AT_ONCE = 10_000
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -48,16 +51,21 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 # reads all of it. Hence a list whose length the planner cannot see, and rows looked up one value at a time.
 
 
-def listed(db: Connection, values: Iterable[str]) -> Select[Any]:
+Key = TypeVar("Key", str, int)
+
+
+def listed(db: Connection, values: Iterable[Key]) -> Select[Any]:
     """At most CHUNK values as a query, for `column.in_(…)` in an UPDATE or DELETE by a column that is unique."""
-    given = select(bindparam("listed", list(values), WordList, unique=True))
+    given_values = list(values)
+    kind = NumberList if given_values and isinstance(given_values[0], int) else WordList
+    given = select(bindparam("listed", given_values, kind, unique=True))
     if db.dialect.name == "sqlite":
         return select(func.json_each(given.scalar_subquery()).table_valued("value").c.value)
     return select(func.unnest(given.scalar_subquery()).column_valued("value"))
 
 
 def rows_by(
-    db: Connection, statement: Select[Any], column: ColumnElement[str], values: Iterable[str]
+    db: Connection, statement: Select[Any], column: ColumnElement[Any], values: Iterable[Key]
 ) -> Iterator[RowMapping]:
     """The rows of the statement in which this column, which an index finds, has one of the values.
 
@@ -68,7 +76,7 @@ def rows_by(
         yield from db.execute(_by(db, statement, column, chunk)).mappings()
 
 
-def _by(db: Connection, statement: Select[Any], column: ColumnElement[str], values: Sequence[str]) -> Select[Any]:
+def _by(db: Connection, statement: Select[Any], column: ColumnElement[Any], values: Sequence[Key]) -> Select[Any]:
     if db.dialect.name == "sqlite":
         return statement.where(column.in_(listed(db, values)))
     wanted = listed(db, values).subquery("wanted")
@@ -107,6 +115,26 @@ def upsert(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None
     overwritten = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     upserting = statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
     insert_rows(db, upserting, list(latest.values()))
+
+
+def update_rows(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Overwrite the columns given of rows that are there, found by the primary key. All rows have the same columns."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    names = [name for name in rows[0] if name not in keys]
+    for chunk in chunks(rows, MOST_AT_ONCE):
+        if db.dialect.name == "sqlite":
+            # Past SQLAlchemy, which takes four times as long over the values as SQLite over the rows.
+            ready = _ready(db, table, (*names, *keys)).items()
+            where = " AND ".join(f'"{name}" = ?' for name in keys)
+            changes = ", ".join(f'"{name}" = ?' for name in names)
+            values = [tuple(make(row[name]) for name, make in ready) for row in chunk]
+            db.exec_driver_sql(f'UPDATE "{table.name}" SET {changes} WHERE {where}', values)
+        else:
+            told = _unpacked(db, table, (*keys, *names), chunk).subquery("told")
+            found = (table.c[name] == told.c[name] for name in keys)
+            db.execute(update(table).where(*found).values({name: told.c[name] for name in names}))
 
 
 def insert_rows(db: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:

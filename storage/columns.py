@@ -100,6 +100,20 @@ class WordList(TypeDecorator[Sequence[str]]):
         return json.dumps(words, ensure_ascii=False) if dialect.name == "sqlite" else words
 
 
+class NumberList(TypeDecorator[Sequence[int]]):
+    """Many whole numbers as one value of a statement: an array on PostgreSQL, JSON on SQLite. No column has it."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(BigInteger))
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        numbers = [int(one) for one in value or ()]
+        return json.dumps(numbers) if dialect.name == "sqlite" else numbers
+
+
 def _clean(text: str) -> str:
     if "\x00" in text:
         text = text.replace("\x00", "")

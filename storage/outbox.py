@@ -31,6 +31,7 @@ from core.outbox import (
     OutboxState,
 )
 from storage.bulk import insert as insert_or
+from storage.bulk import insert_rows, rows_by
 from storage.tables import channel_pauses, outbox
 
 
@@ -44,27 +45,18 @@ class SqlOutbox:
         self.db = db
 
     def add(self, row: NewRow, at: datetime) -> int | None:
-        new = {
-            "dedupe_key": row.dedupe_key,
-            "class": row.klass.value,
-            "kind": row.kind,
-            "subject": row.subject,
-            "channel": row.channel,
-            "address": row.address,
-            "user_id": row.user_id,
-            "body": row.body,
-            "state": OutboxState.PENDING.value,
-            "attempts": 0,
-            "token": "",
-            "created_at": at,
-            "next_at": row.not_before or at,
-            "expires_at": row.expires_at,
-            "error": "",
-            "sent_ref": "",
-        }
-        statement = insert_or(self.db, outbox).values(new).on_conflict_do_nothing()
+        statement = insert_or(self.db, outbox).values(_new(row, at)).on_conflict_do_nothing()
         number: int | None = self.db.execute(statement.returning(outbox.c.id)).scalar()
         return number
+
+    def add_all(self, rows: Sequence[NewRow], at: datetime) -> dict[str, int]:
+        if not rows:
+            return {}
+        last = self.db.execute(select(func.coalesce(func.max(outbox.c.id), 0))).scalar_one()
+        insert_rows(self.db, insert_or(self.db, outbox).on_conflict_do_nothing(), [_new(row, at) for row in rows])
+        added = select(outbox.c.id, outbox.c.dedupe_key).where(outbox.c.id > last)
+        keys = [row.dedupe_key for row in rows]
+        return {row["dedupe_key"]: row["id"] for row in rows_by(self.db, added, outbox.c.dedupe_key, keys)}
 
     def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
         statement = select(outbox.c.id).where(_due(at), _its_turn(at)).order_by(outbox.c.id).limit(limit)
@@ -260,6 +252,28 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
         room = lately.scalar_subquery() < pace.per_second
         terms.append(or_(outbox.c.channel != channel, and_(room, ~select(other.c.id).where(to_chat).exists())))
     return or_(outbox.c.channel == "", and_(*terms))
+
+
+def _new(row: NewRow, at: datetime) -> dict[str, Any]:
+    return {
+        "dedupe_key": row.dedupe_key,
+        "class": row.klass.value,
+        "kind": row.kind,
+        "subject": row.subject,
+        "channel": row.channel,
+        "address": row.address,
+        "user_id": row.user_id,
+        "body": row.body,
+        "state": OutboxState.PENDING.value,
+        "attempts": 0,
+        "token": "",
+        "created_at": at,
+        "next_at": row.not_before or at,
+        "expires_at": row.expires_at,
+        "error": "",
+        "sent_ref": "",
+        "rank": row.rank,
+    }
 
 
 def _row(row: Any) -> OutboxRow:

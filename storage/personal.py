@@ -16,10 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, Table, and_, delete, or_, select, update
 
 from core.ports import InboxState
+from core.user import Channel
 from core.wishes import DEFAULT_KWH
 from storage.columns import Words
 from storage.tables import (
     accounts,
+    alerts,
     cars,
     cases,
     charge_quotes,
@@ -32,6 +34,7 @@ from storage.tables import (
     identities,
     inbox,
     kept_searches,
+    leaves,
     link_codes,
     link_tries,
     live_messages,
@@ -48,6 +51,7 @@ from storage.tables import (
     topups,
     transfers,
     users,
+    watches,
 )
 
 Owned = Callable[[Sequence[str]], ColumnElement[bool]]
@@ -68,6 +72,11 @@ def _in_pots(column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bo
 def _lanes(ids: Sequence[str]) -> ColumnElement[bool]:
     """Messages of the person's own chats: a platform's source is named like its channel, a lane like its chat."""
     mine = (identities.c.channel == inbox.c.source, identities.c.external_id == inbox.c.lane)
+    return select(identities.c.user_id).where(*mine, identities.c.user_id.in_(ids)).exists()
+
+
+def _leaves(ids: Sequence[str]) -> ColumnElement[bool]:
+    mine = (identities.c.channel == Channel.WECHAT.value, identities.c.external_id == leaves.c.openid)
     return select(identities.c.user_id).where(*mine, identities.c.user_id.in_(ids)).exists()
 
 
@@ -92,6 +101,9 @@ KEPT: dict[Table, Owned] = {
     record_bookings: _of_sessions(record_bookings.c.session_id, charging_sessions.c.id),
     live_messages: _of_sessions(live_messages.c.session_id, charging_sessions.c.id),
     opinions: _by_user(opinions),
+    watches: _by_user(watches),
+    alerts: _by_user(alerts),
+    leaves: _leaves,
     accounts: lambda ids: _in_pots(accounts.c.id, ids),
     transfers: lambda ids: or_(_in_pots(transfers.c.debit, ids), _in_pots(transfers.c.credit, ids)),
     holds: _by_user(holds),
@@ -104,6 +116,9 @@ KEPT: dict[Table, Owned] = {
 }
 # Deleted when the person goes. The others stay for the books, under an id that then leads to nobody.
 _DELETED = (
+    alerts,
+    watches,
+    leaves,
     scan_photos,
     scans,
     live_messages,
@@ -118,7 +133,7 @@ _DELETED = (
 )
 # Hashes of secrets, signatures and leases say nothing about the person and are nobody's to have.
 _LEFT_OUT = frozenset({"token_hash", "code_hash", "request_hash", "body_hash", "signature", "token", "lease_until"})
-_JSON = frozenset({"document", "filters", "asked", "body", "choices"})
+_JSON = frozenset({"document", "filters", "asked", "body", "choices", "shape"})
 
 # Nothing of a person is written here: what suppliers publish, our own work, and sums without names.
 WITHOUT_PEOPLE = frozenset(

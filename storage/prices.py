@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Text, cast, delete, func, literal, select, update
@@ -15,7 +16,7 @@ from core.ports import Observation, PriceDay, PricedGun, PriceSeries, PriceVersi
 from core.prices.gate import Doubt, Reason, Waiting
 from core.prices.ticks import Cause
 from core.station import ConnectorRef, Plug
-from storage.bulk import insert, insert_rows, rows_by, upsert
+from storage.bulk import insert, insert_rows, rows_by, update_rows, upsert
 from storage.tables import (
     connectors,
     cursors,
@@ -112,8 +113,7 @@ class SqlPrices:
     def due(self, at: datetime, limit: int) -> list[PriceSeries]:
         self._lock()
         due = select(price_series).where(price_series.c.look_at.between(_BEGINNING, at))
-        rows = self.db.execute(due.order_by(price_series.c.look_at).limit(limit)).mappings()
-        return [_series(row) for row in rows]
+        return [_series(row) for row in self.db.execute(due.order_by(price_series.c.look_at).limit(limit))]
 
     def guns(self, station_ids: Iterable[str]) -> list[PricedGun]:
         of_gun = [connectors.c[name] for name in _GUN]
@@ -123,10 +123,14 @@ class SqlPrices:
 
     def series_of(self, station_ids: Iterable[str]) -> list[PriceSeries]:
         rows = rows_by(self.db, select(price_series), price_series.c.station_id, station_ids)
-        return [_series(row) for row in rows]
+        return [_series(tuple(row.values())) for row in rows]
 
     def save(self, series: Sequence[PriceSeries]) -> None:
         upsert(self.db, price_series, [_row(one) for one in series])
+
+    def save_passed(self, series: Sequence[PriceSeries]) -> None:
+        rows = [{"id": one.id, "price": one.price, "look_at": one.look_at} for one in series]
+        update_rows(self.db, price_series, rows)
 
     # --- versions ---------------------------------------------------------------------------------------------
 
@@ -152,7 +156,7 @@ class SqlPrices:
         kept = price_versions.c
         counted = select(kept.series_id).where(kept.at < before).group_by(kept.series_id)
         many = counted.having(func.count() >= least).limit(limit)
-        rows = self.db.execute(select(price_series).where(price_series.c.id.in_(many.scalar_subquery()))).mappings()
+        rows = self.db.execute(select(price_series).where(price_series.c.id.in_(many.scalar_subquery())))
         return [_series(row) for row in rows]
 
     def compact(self, days: Sequence[PriceDay], before: datetime) -> int:
@@ -173,6 +177,9 @@ class SqlPrices:
 
 _Gap = tuple[int, int, int]  # first, last, transaction
 _LAST = 2**63 - 1
+_NOBODY: Mapping[ConnectorRef, str] = {}
+_NAMES = [one.name for one in fields(PriceSeries)]
+_VALUES = attrgetter(*_NAMES)
 _GUN = (
     "station_id", "operator_id", "connector_id", "plug", "power_kw", "count", "supplier_id", "tariff_id",
     "price_seen_at",
@@ -200,17 +207,29 @@ def _gun(row: RowMapping) -> PricedGun:
     return PricedGun(ref=ref, plug=Plug(row["plug"]), time_zone=row["time_zone"], **plain)
 
 
-def _series(row: RowMapping) -> PriceSeries:
-    apart = {ConnectorRef(operator, number): tariff for operator, number, tariff in json.loads(row["apart"])}
-    waiting = tuple(_waiting(doc) for doc in json.loads(row["waiting"]))
-    return PriceSeries(**{**row, "plug": Plug(row["plug"]), "apart": apart, "waiting": waiting})
+def _series(row: Sequence[Any]) -> PriceSeries:
+    """From a whole row: the table has the fields in their order. Nearly all rows have nothing apart, nothing waiting."""
+    number, station_id, plug, *plain, apart, believed_id, waiting, lapsed, currency, price, version_at, look_at = row
+    return PriceSeries(
+        number, station_id, Plug(plug), *plain, _NOBODY if apart == "[]" else _apart(apart), believed_id,
+        () if waiting == "[]" else tuple(_waiting(doc) for doc in json.loads(waiting)), lapsed, currency, price,
+        version_at, look_at,
+    )  # fmt: skip
+
+
+def _apart(document: str) -> dict[ConnectorRef, str]:
+    return {ConnectorRef(operator, number): tariff for operator, number, tariff in json.loads(document)}
 
 
 def _row(one: PriceSeries) -> dict[str, Any]:
-    row = {each.name: getattr(one, each.name) for each in fields(PriceSeries)}
+    row = dict(zip(_NAMES, _VALUES(one), strict=True))
     apart = [[ref.operator_id, ref.connector_id, tariff] for ref, tariff in one.apart.items()]
-    waiting = json.dumps([_waiting_doc(each) for each in one.waiting])
-    return row | {"plug": one.plug.value, "apart": json.dumps(apart), "waiting": waiting}
+    waiting = [_waiting_doc(each) for each in one.waiting]
+    return row | {
+        "plug": one.plug.value,
+        "apart": json.dumps(apart) if apart else "[]",
+        "waiting": json.dumps(waiting) if waiting else "[]",
+    }
 
 
 def _waiting_doc(one: Waiting) -> dict[str, Any]:

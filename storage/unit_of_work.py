@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.ports import (
+    AlertRepository,
     BookingRepository,
     CaseRepository,
     CatalogueRepository,
@@ -19,6 +20,7 @@ from core.ports import (
     HaltRepository,
     IdempotencyRepository,
     InboxRepository,
+    LeaveRepository,
     LedgerRepository,
     LinkCodeRepository,
     LinkRepository,
@@ -37,6 +39,7 @@ from core.ports import (
     SessionRepository,
     TickRepository,
     UserRepository,
+    WatchRepository,
 )
 from core.ports.search import VicinityRepository
 from storage.cases import SqlCases, SqlHalts
@@ -65,6 +68,7 @@ from storage.tables import stations
 from storage.ticks import SqlTicks
 from storage.users import SqlUsers
 from storage.vicinity import SqlVicinity
+from storage.watches import SqlAlerts, SqlLeaves, SqlWatches
 
 SCRUB_WAITS_MS = 1_000
 
@@ -101,6 +105,9 @@ class SqlUnitOfWork:
         self.opinions: OpinionRepository = SqlOpinions(db)
         self.vicinity: VicinityRepository = SqlVicinity(db)
         self.prices: PriceRepository = SqlPrices(db)
+        self.watches: WatchRepository = SqlWatches(db, locks=writes)
+        self.alerts: AlertRepository = SqlAlerts(db)
+        self.leaves: LeaveRepository = SqlLeaves(db)
         self.changes = SqlChanges(db)
         self.placings = SqlPlacings(db)
         self._db = db

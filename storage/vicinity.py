@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from core.geo import Point
 from core.ports.search import FreeGunsAt
@@ -18,6 +18,15 @@ _DEGREE_M = 111_320  # of latitude, and of longitude at the equator
 _S, _G = stations.c, connectors.c
 
 
+def in_square(around: Point, within_m: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """What is true of stations in a square of twice `within_m`."""
+    here = around.wgs84
+    up = within_m / _DEGREE_M
+    # Near a pole a degree of longitude is nothing; nobody charges there.
+    across = up / max(math.cos(math.radians(here.lat)), 0.01)
+    return _S.lat.between(here.lat - up, here.lat + up), _S.lng.between(here.lng - across, here.lng + across)
+
+
 class SqlVicinity:
     """core.ports.search.VicinityRepository."""
 
@@ -25,15 +34,8 @@ class SqlVicinity:
         self.db = db
 
     def free_guns(self, around: Point, *, within_m: float, plug: Plug, told_since: datetime) -> list[FreeGunsAt]:
-        here = around.wgs84
-        up = within_m / _DEGREE_M
-        # Near a pole a degree of longitude is nothing; nobody charges there.
-        across = up / max(math.cos(math.radians(here.lat)), 0.01)
-        in_square = (
-            _S.lat.between(here.lat - up, here.lat + up),
-            _S.lng.between(here.lng - across, here.lng + across),
-        )
-        listed = select(_S.id, _S.lat, _S.lng).where(*in_square, _S.removed_at.is_(None), _S.public)
+        near = (*in_square(around, within_m), _S.removed_at.is_(None), _S.public)
+        listed = select(_S.id, _S.lat, _S.lng).where(*near)
         points = {row.id: Point(row.lat, row.lng) for row in self.db.execute(listed)}
         free = select(_G.station_id).where(
             _G.plug == plug.value,

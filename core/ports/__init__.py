@@ -85,6 +85,7 @@ from core.ports.suppliers import (
     SupplierDesk,
     TakenStates,
 )
+from core.ports.watches import AlertRepository, GunsNow, LeaveRepository, LevelRow, StationSpot, WatchRepository
 from core.ports.work import (
     DeadMessage,
     InboxMessage,
@@ -97,6 +98,7 @@ from core.ports.work import (
 )
 
 __all__ = [
+    "AlertRepository",
     "AnswersForOrders",
     "Booked",
     "Booking",
@@ -123,6 +125,7 @@ __all__ = [
     "Freeze",
     "FreezeRepository",
     "Geocoder",
+    "GunsNow",
     "Halt",
     "HaltRepository",
     "HearsOfCharges",
@@ -135,7 +138,9 @@ __all__ = [
     "IndexState",
     "JobQueue",
     "KnowsUnionid",
+    "LeaveRepository",
     "LedgerRepository",
+    "LevelRow",
     "LinkCode",
     "LinkCodeRepository",
     "LinkRepository",
@@ -190,6 +195,7 @@ __all__ = [
     "Split",
     "StartsCharging",
     "StationIndex",
+    "StationSpot",
     "Stray",
     "SupplierDesk",
     "SupplierState",
@@ -201,4 +207,5 @@ __all__ = [
     "UnitOfWork",
     "UserRepository",
     "Wallet",
+    "WatchRepository",
 ]

@@ -22,6 +22,7 @@ from core.ports.people import LinkCodeRepository, LoginRepository, PeopleReposit
 from core.ports.prices import PriceRepository
 from core.ports.scanning import LiveMessageRepository, OpinionRepository, ScanRepository
 from core.ports.search import VicinityRepository
+from core.ports.watches import AlertRepository, LeaveRepository, WatchRepository
 from core.ports.work import InboxRepository, OutboxRepository, TickRepository
 
 
@@ -56,6 +57,9 @@ class UnitOfWork(Protocol):
     opinions: OpinionRepository
     vicinity: VicinityRepository
     prices: PriceRepository
+    watches: WatchRepository
+    alerts: AlertRepository
+    leaves: LeaveRepository
 
     def attempt(self) -> AbstractContextManager[None]:
         """What may fail without costing the rest: an exception undoes what was done inside, and is raised on.

@@ -119,6 +119,10 @@ class OutboxRepository(Protocol):
         """The new row's id; None when its dedupe key is there already."""
         ...
 
+    def add_all(self, rows: Sequence[NewRow], at: datetime) -> dict[str, int]:
+        """Many at once: the ids of those that were not there yet, by dedupe key."""
+        ...
+
     def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
         """Rows to be worked: due and pending, and those whose sender's lease has run out; oldest first.
 

@@ -35,6 +35,7 @@ from storage.tables.money import (
 from storage.tables.parts import key, metadata, number_key, table, words
 from storage.tables.prices import cursors, price_days, price_series, price_versions
 from storage.tables.scanning import gun_texts, live_messages, opinions, scan_photos, scans
+from storage.tables.watches import alerts, leaves, watches
 
 # --- catalogue ------------------------------------------------------------------------------------------------
 
@@ -389,6 +390,7 @@ splits = table(
 
 __all__ = [
     "accounts",
+    "alerts",
     "cars",
     "cases",
     "channel_pauses",
@@ -408,6 +410,7 @@ __all__ = [
     "identities",
     "inbox",
     "kept_searches",
+    "leaves",
     "link_codes",
     "link_tries",
     "links",
@@ -439,4 +442,5 @@ __all__ = [
     "topups",
     "transfers",
     "users",
+    "watches",
 ]

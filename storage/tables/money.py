@@ -233,6 +233,8 @@ outbox = table(
     words("error"),
     words("sent_ref"),
     Column("doubtful_since", UtcTime),
+    # What comes first of what is due: 0 for all but alerts.
+    Column("rank", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'uncertain', 'dead', 'expired')", name="state"),
     Index(None, "state", "next_at"),
     Index(None, "channel", "address", "state"),
