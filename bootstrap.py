@@ -87,6 +87,7 @@ from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.services.watchdog import Watchdog
+from core.services.watches import WatchService
 from core.services.whereabouts import Whereabouts
 from core.station import Station
 from jobs.queue import RqQueue, SilentQueue
@@ -354,6 +355,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     books, whereabouts = BooksService(database, clock), Whereabouts(clock)
     scanning = ScanningService(database, index, clock, may_sell=may_sell(settings), own=own_links(settings))
     cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
+    prices = PriceService(database, clock)
     return Services(
         clock=clock,
         database=database,
@@ -379,7 +381,8 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers, providers),
         catalogue=CatalogueService(database, stream, clock),
         merging=MergingService(database, stream, clock),
-        prices=PriceService(database, clock),
+        prices=prices,
+        watches=WatchService(database, clock, prices),
         desk=SupplierDeskService(database, stream, clock, charging),
         limiter=Limiter(redis_url(settings)),
         queue=queue,

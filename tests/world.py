@@ -40,6 +40,7 @@ from core.services.scanning import ScanningService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.services.watchdog import Watchdog
+from core.services.watches import WatchService
 from core.services.whereabouts import Whereabouts
 from core.station import (
     Connector,
@@ -257,6 +258,7 @@ def make_world(
     books = BooksService(database, clock)
     scanning, whereabouts = ScanningService(database, index, clock), Whereabouts(clock)
     cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
+    prices = PriceService(database, clock)
     services = Services(
         clock=clock,
         database=database,
@@ -280,7 +282,8 @@ def make_world(
         reconciliation=ReconciliationService(database, clock, books, wallet, suppliers_with_guns, providers),
         catalogue=CatalogueService(database, NoChangeStream(), clock),
         merging=MergingService(database, NoChangeStream(), clock),
-        prices=PriceService(database, clock),
+        prices=prices,
+        watches=WatchService(database, clock, prices),
         desk=SupplierDeskService(database, NoChangeStream(), clock, charging),
         limiter=limiter,
         queue=NoQueue(),

@@ -25,6 +25,7 @@ from core.services.reconciliation import ReconciliationService
 from core.services.wallet import WalletService
 from core.services.wallet.notices import PaymentNotices
 from core.services.watchdog import Watchdog
+from core.services.watches import WatchService
 from core.services.whereabouts import Whereabouts
 
 
@@ -55,6 +56,7 @@ class Services:
     catalogue: CatalogueService
     merging: MergingService
     prices: PriceService  # over time
+    watches: WatchService
     desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
     queue: JobQueue
