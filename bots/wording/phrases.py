@@ -94,6 +94,14 @@ _ERRORS = {
     "swapped_coordinates": N_("Latitude and longitude look swapped. Send latitude first: {lng}, {lat}"),
     "bad_energy": N_("Choose between {least} and {most} kWh."),
     "bad_radius": N_("Choose a radius between {least} and {most} metres."),
+    "watch_gone": N_("This watch is no longer there. Look at your list of watches."),
+    "watch_limit": N_("You have {most} watches, which is the most. Stop one first."),
+    "watch_gun_limit": N_("You wait for a free gun at {most} places, which is the most. Stop one first."),
+    "no_price_here": N_("No price is published here, so none can be watched. You can wait for a free gun."),
+    "bad_area": N_("Choose a circle of {least} m to {most} m."),
+    "bad_way": N_(
+        "A way needs two points at most 100 km apart, {width_least} to {width_most} m of width, weekdays and hours."
+    ),
     "bad_watch": N_("We cannot watch for that. Choose one of the buttons, or a price that this place could have."),
     "bad_page": N_("There is no such page. Start again from the first one."),
     "bad_value": N_("“{value}” is not possible for {name}. Try one of: {choices}"),

@@ -99,7 +99,7 @@ class Seen:
 class WatchService:
     """Safe from many threads; each call is one transaction.
 
-    Raises NotFound("watch_gone" | "station_gone"), Conflict("watch_limit" | "watch_gun_limit"),
+    Raises NotFound("watch_gone" | "no_such_station"), Conflict("watch_limit" | "watch_gun_limit"),
     UserError("no_price_here" | "bad_watch" | "bad_area" | "bad_way").
     """
 
@@ -290,7 +290,7 @@ class WatchService:
         station = next(iter(unit.catalogue.stations([station_id])), None)
         guns = unit.prices.guns([station_id])
         if station is None or not guns:
-            raise NotFound("station_gone")
+            raise NotFound("no_such_station")
         kinds: dict[int, tuple[int, PricedGun]] = {}
         for gun in guns:
             kinds[gun.series_id] = (kinds.get(gun.series_id, (0, gun))[0] + gun.count, gun)
@@ -310,7 +310,7 @@ def _chosen(every: Sequence[StationGuns], series_id: int | None) -> StationGuns:
         return every[0]
     found = next((one for one in every if one.series_id == series_id), None)
     if found is None:
-        raise NotFound("station_gone")
+        raise NotFound("no_such_station")
     return found
 
 

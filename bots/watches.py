@@ -1,0 +1,123 @@
+"""What is said of watches, the same in every chat and on the page. No markup."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from bots.money import clean, joined, per_kwh
+from bots.wording import N_, Wording, phrases
+from core.prices.watching import Outlook, Rule
+from core.services.watches import Made, Seen, Wishable
+from core.station import Plug
+from core.watch import Area, StandingWatch, StationGuns, Way
+
+NAME_MAX = 40
+_WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
+
+
+def wish(say: Wording, rule: Rule, amount: Decimal, currency: str) -> str:
+    """ "Below ¥1.10/kWh": what is wished, also on the button that wishes it."""
+    match rule:
+        case Rule.BELOW:
+            return say("Below {price}", price=per_kwh(say, amount, currency))
+        case Rule.BELOW_USUAL:
+            return say("{n} % below the usual price of the hour", n=say.number(amount))
+        case Rule.LOWEST:
+            return say("Lowest price in {n} days", n=say.number(amount))
+    return say("A gun is free")
+
+
+def button(say: Wording, offered: Wishable, currency: str) -> str:
+    return wish(say, offered.rule, offered.amount, currency)
+
+
+def kind(say: Wording, plug: Plug, power_kw: Decimal | None) -> str:
+    """ "GB/T DC · 120 kW"."""
+    power = say("{n} kW", n=say.number(power_kw)) if power_kw else ""
+    return joined(say(phrases.PLUGS[plug]), power)
+
+
+def place(say: Wording, watch: StandingWatch) -> str:
+    """ "Lotus Road · GB/T DC · 120 kW", "Around Lotus Road, 2 km", "Home to work, Mon to Fri 07:00 to 09:00"."""
+    name, where = clean(watch.label, NAME_MAX), watch.place
+    match where:
+        case StationGuns():
+            return joined(name, kind(say, where.plug, where.power_kw))
+        case Area():
+            return say("Around {name}, {distance}", name=name, distance=say.distance(where.radius_m))
+        case Way():
+            hours = f"{where.starts:%H:%M} - {where.ends:%H:%M}"
+            return joined(name, days(say, where.days), hours)
+
+
+def days(say: Wording, wanted: frozenset[int]) -> str:
+    """ "Mon - Fri", "Sat, Sun"."""
+    ordered = sorted(wanted)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{say(_WEEKDAYS[ordered[0]])} - {say(_WEEKDAYS[ordered[-1]])}"
+    return ", ".join(say(_WEEKDAYS[one]) for one in ordered)
+
+
+def line(say: Wording, watch: StandingWatch) -> str:
+    """A watch in one line: where, and what for."""
+    return f"{place(say, watch)}: {wish(say, watch.rule, watch.amount, watch.currency)}"
+
+
+def state(say: Wording, seen: Seen, now: datetime, time_zone: str) -> str:
+    """What is true of it now: the price, free guns, silent until when, and when it ends."""
+    watch, parts = seen.watch, []
+    if seen.price is not None and watch.currency:
+        parts.append(say("now {price}", price=per_kwh(say, seen.price, watch.currency)))
+    if seen.guns is not None:
+        parts.append(free(say, seen.guns.free, seen.guns.known))
+    if watch.muted(now) and watch.muted_until is not None:
+        parts.append(say("silent until {time}", time=moment(say, watch.muted_until, time_zone)))
+    parts.append(say("until {time}", time=moment(say, watch.expires_at, time_zone)))
+    return joined(*parts)
+
+
+def free(say: Wording, free: int, known: int) -> str:
+    if not known:
+        return say("nobody knows whether a gun is free")
+    return say.plural("{n} gun free", "{n} guns free", free) if free else say("no gun free")
+
+
+def moment(say: Wording, at: datetime, time_zone: str) -> str:
+    return f"{say.day(at, time_zone)} {say.clock(at, time_zone)}"
+
+
+def made(say: Wording, one: Made, time_zone: str) -> list[str]:
+    """The answer to a new watch: what we watch, whether it can come true, and how long."""
+    watch = one.watch
+    lines = [
+        say("You watch this already.") if one.again else say("We watch it for you."),
+        line(say, watch),
+        *_outlook(say, one, time_zone),
+        say("Until {time}. You can stop it at any time.", time=moment(say, watch.expires_at, time_zone)),
+    ]
+    return [text for text in lines if text]
+
+
+def _outlook(say: Wording, one: Made, time_zone: str) -> list[str]:
+    watch, seen = one.watch, one.outlook
+    if watch.rule is Rule.GUN_FREE:
+        assert one.guns is not None
+        if one.guns.free:
+            return [say("One is free right now: go. We tell you when that changes and one is free again.")]
+        return [free(say, one.guns.free, one.guns.known).capitalize() + "."] if one.guns.known else []
+    if seen.outlook is Outlook.ALREADY and one.price is not None:
+        now = per_kwh(say, one.price, watch.currency)
+        return [say("It costs {price} already. We tell you when it is clearly lower, or low again.", price=now)]
+    if seen.nearest is None or watch.rule is not Rule.BELOW:
+        return []
+    nearest, day = per_kwh(say, seen.nearest.price, watch.currency), say.day(seen.nearest.at, time_zone)
+    if seen.outlook is Outlook.NEVER and seen.offer is not None:
+        offer = per_kwh(say, seen.offer, watch.currency)
+        return [
+            say("Your wish is below the lowest we have seen: {price} on {day}.", price=nearest, day=day),
+            say("{price} can be reached; you may change it.", price=offer),
+        ]
+    if seen.outlook is Outlook.SEEN:
+        return [say("It was there before: {price} on {day}.", price=nearest, day=day)]
+    return []
