@@ -67,8 +67,8 @@ def line(say: Wording, watch: StandingWatch) -> str:
 def state(say: Wording, seen: Seen, now: datetime, time_zone: str) -> str:
     """What is true of it now: the price, free guns, silent until when, and when it ends."""
     watch, parts = seen.watch, []
-    if seen.price is not None and watch.currency:
-        parts.append(say("now {price}", price=per_kwh(say, seen.price, watch.currency)))
+    if seen.price is not None:
+        parts.append(say("now {price}", price=per_kwh(say, seen.price, seen.currency)))
     if seen.guns is not None:
         parts.append(free(say, seen.guns.free, seen.guns.known))
     if watch.muted(now) and watch.muted_until is not None:

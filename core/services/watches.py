@@ -5,14 +5,14 @@ What a watch says is the business of core/services/alerts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from core.errors import Conflict, NotFound, UserError
 from core.geo import Point
-from core.ports import Clock, Database, GunsNow, PricedGun, UnitOfWork
+from core.ports import Clock, Database, GunsNow, PricedGun, PriceSeries, UnitOfWork
 from core.prices.history import PriceHistory
 from core.prices.matching import units
 from core.prices.ticks import Cause, Tick
@@ -93,6 +93,7 @@ class Seen:
 
     watch: StandingWatch
     price: Decimal | None
+    currency: str
     guns: GunsNow | None
 
 
@@ -221,17 +222,17 @@ class WatchService:
         with self.database.read() as unit:
             every = [one for one in unit.watches.of_people(unit.people.same_person(user_id)) if one.live(now)]
             stations = {one.place.station_id for one in every if isinstance(one.place, StationGuns)}
-            prices = {one.id: None if one.lapsed else one.price for one in unit.prices.series_of(stations)}
-            return [
-                Seen(
-                    one,
-                    prices.get(one.place.series_id) if isinstance(one.place, StationGuns) else None,
-                    self._guns_now(unit, one.place)
-                    if isinstance(one.place, StationGuns) and one.rule is Rule.GUN_FREE
-                    else None,
-                )
-                for one in every
-            ]
+            series = {one.id: one for one in unit.prices.series_of(stations)}
+            return [self._seen(unit, one, series) for one in every]
+
+    def _seen(self, unit: UnitOfWork, one: StandingWatch, series: Mapping[int, PriceSeries]) -> Seen:
+        if not isinstance(one.place, StationGuns):
+            return Seen(one, None, one.currency, None)
+        guns = self._guns_now(unit, one.place) if one.rule is Rule.GUN_FREE else None
+        its = series.get(one.place.series_id)
+        if its is None or its.lapsed:
+            return Seen(one, None, one.currency, guns)
+        return Seen(one, its.price, its.currency, guns)
 
     def one(self, user_id: str, watch_id: int) -> StandingWatch:
         """Theirs, ended or not."""
