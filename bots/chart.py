@@ -10,21 +10,21 @@ import io
 import logging
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from bots import prices
 from bots.wording import N_, Wording, wording
-from core.money import minor_units
 from core.prices.history import Badge, Grade, Low, PriceHistory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.font_manager import FontProperties
+    from matplotlib.font_manager import FontPath, FontProperties
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 WIDTH_PX, HEIGHT_PX, _DPI = 1080, 900, 200
 _SMALL, _TEXT, _TITLE = 10.5, 12.0, 15.0
 _WIDEST_NAME = 44  # Latin letters; a Chinese character takes the room of two
-SPANS_DAYS = (1, 7, 30, 90)
 # From here on a day is one point, its mean, and a bar from its lowest to its highest.
 _BY_DAY = 30
 _BAR = {30: 8.0, 90: 2.6}
@@ -76,12 +75,6 @@ _COLOURS = {
         "#17212b", "#eef3f7", "#a3b1bf", "#2c3a48", "#6bb7ff", "#75602a", "#57d9a3", "#57d9a3", "#ff8a80"
     ),
 }
-_GRADES = {
-    Grade.GOOD: N_("A good price now"),
-    Grade.USUAL: N_("About as usual now"),
-    Grade.DEAR: N_("Dearer than usual now"),
-    Grade.TOO_NEW: N_("Too new to judge"),
-}
 _TITLES = {1: N_("Price, 24 hours"), 7: N_("Price, 7 days"), 30: N_("Price, 30 days"), 90: N_("Price, 90 days")}
 
 
@@ -93,9 +86,15 @@ def chart(
     at: datetime,
     days: int,
     say: Wording,
+    guns: str = "",
     theme: Theme = Theme.LIGHT,
 ) -> bytes:
-    """A PNG of the `days` (one of SPANS_DAYS) until `at`. Where no Chinese font is installed it speaks English."""
+    """A PNG of the `days` (one of SPANS_DAYS) until `at`. Where no Chinese font is installed it speaks English.
+
+    `guns` says which of the station's guns, where there are several kinds.
+    """
+    # Without a folder to keep its cache in it makes one and says so; nobody needs to know.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -107,7 +106,7 @@ def chart(
     axes = figure.add_axes((0.165, 0.165, 0.795, 0.585))
     drawing = _Drawing(axes, font, _COLOURS[theme], say, currency, series, at, days)
     drawing.draw()
-    drawing.head(name)
+    drawing.head(name, guns)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=_DPI, facecolor=figure.get_facecolor())
     return png.getvalue()
@@ -183,17 +182,11 @@ class _Drawing:
         return heights
 
     def _by_day(self) -> list[float]:
-        xs, means, usual_lows, usual_highs, lows, highs = [], [], [], [], [], []
-        for day in (self.start + timedelta(days=n) for n in range(self.days)):
-            hours = [day + timedelta(hours=n) for n in range(24)]
-            prices = [float(price) for hour in hours if (price := self.series.price_at(hour)) is not None]
-            usual = [one for hour in hours if (one := self.series.usual(hour)) is not None]
-            xs.append(self._x(day + timedelta(hours=12)))
-            means.append(mean(prices) if prices else _height(None))
-            lows.append(min(prices, default=_height(None)))
-            highs.append(max(prices, default=_height(None)))
-            usual_lows.append(mean(float(one.low) for one in usual) if usual else _height(None))
-            usual_highs.append(mean(float(one.high) for one in usual) if usual else _height(None))
+        days = prices.by_day(self.series, self.end, self.days)
+        xs = [self._x(day.start + timedelta(hours=12)) for day in days]
+        lows, highs = [_height(day.low) for day in days], [_height(day.high) for day in days]
+        means = [_height(day.mean) for day in days]
+        usual_lows, usual_highs = [_height(day.usual_low) for day in days], [_height(day.usual_high) for day in days]
         heights = _known(lows, highs, usual_lows, usual_highs)
         self.axes.vlines(xs, lows, highs, color=self.colours.line, linewidth=_BAR[self.days], alpha=0.3)
         self._draw_band(xs, usual_lows, usual_highs, heights, step=False)
@@ -259,7 +252,8 @@ class _Drawing:
         price = self.say("mean of the day, lowest to highest") if by_day else self.say("price per kWh")
         handles: list[Any] = [Line2D([], [], color=self.colours.line, linewidth=2.6, label=price)]
         if usual:
-            handles.append(Patch(color=self.colours.band, label=self.say("usual at this hour")))
+            label = self.say("usual") if by_day else self.say("usual at this hour")
+            handles.append(Patch(color=self.colours.band, label=label))
         legend = self.axes.legend(
             handles=handles, loc="upper left", bbox_to_anchor=(-0.175, -0.115), ncols=2, frameon=False,
             handlelength=1.3, columnspacing=1.4, borderaxespad=0,
@@ -269,20 +263,16 @@ class _Drawing:
 
     # --- the head ---------------------------------------------------------------------------------------------
 
-    def head(self, name: str) -> None:
-        figure = self.axes.figure
+    def head(self, name: str, guns: str) -> None:
+        figure, title = self.axes.figure, self.say(_TITLES[self.days])
         self._write(figure, 0.04, 0.945, _drawable(name, self.font), _TITLE, colour=self.colours.ink)
-        self._write(figure, 0.04, 0.868, self.say(_TITLES[self.days]), _TEXT, colour=self.colours.faint)
+        self._write(figure, 0.04, 0.868, f"{title} · {guns}" if guns else title, _TEXT, colour=self.colours.faint)
         if self.badge.price is not None:
-            self._write(
-                figure, 0.96, 0.868, self._money(self.badge.price), _TITLE, colour=self.colours.ink, ha="right"
-            )
+            now = self.say("{price}/kWh", price=self._money(self.badge.price))
+            self._write(figure, 0.96, 0.800, now, _TITLE, colour=self.colours.ink, ha="right")
         grade = self.badge.grade
         colour = {Grade.GOOD: self.colours.good, Grade.DEAR: self.colours.dear}.get(grade, self.colours.faint)
-        line = self.say(_GRADES[grade])
-        if self.badge.usual is not None:
-            line += " · " + self.say("usual at this hour {price}", price=self._money(self.badge.usual.median))
-        self._write(figure, 0.04, 0.800, line, _TEXT, colour=colour)
+        self._write(figure, 0.04, 0.800, self.say(prices.GRADES[grade]), _TEXT, colour=colour)
 
     def _write(self, where: Any, x: float, y: float, text: str, size: float, **how: Any) -> None:
         colour = how.pop("colour", self.colours.faint)
@@ -305,7 +295,7 @@ class _Drawing:
             moment += every
 
     def _money(self, price: Decimal) -> str:
-        return self.say.price(price, self.currency, minor_units(self.currency))
+        return prices.money(self.say, price, self.currency)
 
 
 def _known(*columns: list[float]) -> list[float]:
@@ -330,9 +320,13 @@ def _drawable(name: str, font: FontProperties) -> str:
 
 @cache
 def _glyphs(path: str) -> frozenset[int]:
+    """Which characters a font file has; none if it has gone since the fonts were listed."""
     from matplotlib.ft2font import FT2Font
 
-    return frozenset(FT2Font(path).get_charmap())
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
 
 
 @cache
@@ -340,12 +334,37 @@ def _font() -> tuple[FontProperties, bool]:
     """The font of this machine, and whether it has Chinese."""
     from matplotlib import font_manager
 
-    installed = {
-        entry.name: entry.fname for entry in font_manager.fontManager.ttflist if entry.weight in (400, "normal")
-    }
+    installed = _installed()
+    if not any(_has_chinese(installed, family) for family in _CHINESE):
+        _look_for_new_fonts()
+        installed = _installed()
     for family in _CHINESE:
-        path = installed.get(family)
-        if path is not None and all(ord(one) in _glyphs(path) for one in _SAMPLE):
-            return font_manager.FontProperties(fname=path), True
+        if _has_chinese(installed, family):
+            return font_manager.FontProperties(fname=installed[family]), True
     log.warning("no Chinese font is installed (fonts-noto-cjk): pictures of prices are labelled in English")
     return font_manager.FontProperties(fname=installed[_PLAIN]), False
+
+
+def _installed() -> dict[str, FontPath]:
+    """By family. One file may hold the fonts of several countries."""
+    from matplotlib import font_manager
+
+    return {
+        entry.name: font_manager.FontPath(entry.fname, entry.index)
+        for entry in font_manager.fontManager.ttflist
+        if entry.weight in (400, "normal")
+    }
+
+
+def _has_chinese(installed: dict[str, FontPath], family: str) -> bool:
+    return family in installed and all(ord(one) in _glyphs(str(installed[family])) for one in _SAMPLE)
+
+
+def _look_for_new_fonts() -> None:
+    """The list of fonts is kept in a file for good; what was installed since does not stand in it."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    for path in set(font_manager.findSystemFonts()) - {entry.fname for entry in manager.ttflist}:
+        with suppress(OSError, RuntimeError, ValueError):  # a file that is no font
+            manager.addfont(path)

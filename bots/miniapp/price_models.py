@@ -53,6 +53,30 @@ class WaitOrGo(Model):
     better: BetterTime | None
 
 
+class DayPrices(Model):
+    start: Moment = Field(description="Of 24 hours")
+    low: DecimalText | None = Field(description="Null: nobody knows; likewise the others")
+    mean: DecimalText | None
+    high: DecimalText | None
+    usual_low: DecimalText | None = Field(description="Mean of the hours of this day")
+    usual_high: DecimalText | None
+
+
+class PriceTexts(Model):
+    """Sentences in the language asked for; "" where there is nothing to say."""
+
+    guns: str
+    now: str
+    parts: str
+    doubted: str
+    badge: str
+    rule: str
+    usual: str
+    lowest: str = Field(description="Of the last 90 days, whatever is asked for")
+    cheapest: str
+    advice: str = Field(description="For `kwh`, else 30, within 24 hours")
+
+
 class PriceGroup(Model):
     plug: Plug
     power_kw: DecimalText | None
@@ -63,11 +87,13 @@ class PriceGroup(Model):
     doubted: bool = Field(description="Something else was said that waits for a second reading")
     steps: list[Step] = Field(description="From the beginning of the time asked for; the first says what held then")
     usual: list[UsualAt] = Field(description="Hour by hour, for at most the last seven days")
+    by_day: list[DayPrices] = Field(description="Where 30 or 90 days are asked for, else empty")
     lowest: Lowest | None
     badge: PriceBadge
     ahead: list[Step] = Field(description="What it will cost during the next 24 hours, by the tariff")
     cheapest_ahead: Step | None = Field(description="Where the price varies during the next 24 hours")
     advice: WaitOrGo | None = Field(description="For `kwh` until `by`; null without them, and without a tariff")
+    text: PriceTexts
 
 
 class StationPrices(Model):

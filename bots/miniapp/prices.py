@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
@@ -10,31 +11,21 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import AwareDatetime, Field
 
+from bots import prices
 from bots.miniapp import models, price_models
 from bots.miniapp.answers import address, json_answer, spoken
 from bots.miniapp.api import PREFIX, STATIONS, StationPath
 from bots.miniapp.query import Query
 from bots.miniapp.shapes import Json, moment, money, per_kwh, plain
-from bots.wording import N_, Wording
+from bots.wording import Wording
 from core.errors import NotFound
-from core.money import round_once
-from core.prices.history import Badge, Grade, Low, PriceHistory, Usual
+from core.prices.history import Badge, Low, PriceHistory, Usual
 from core.services import Services
 from core.services.prices import GroupPrices
-from core.wishes import LEAST_KWH, MOST_KWH
+from core.wishes import DEFAULT_KWH, LEAST_KWH, MOST_KWH
 
 BAND_DAYS = 7
-_GRADES = {
-    Grade.GOOD: N_("A good price now"),
-    Grade.USUAL: N_("About as usual now"),
-    Grade.DEAR: N_("Dearer than usual now"),
-    Grade.TOO_NEW: N_("Too new to judge"),
-}
-_RULE = N_(
-    "Good: at least 5 % below what this hour usually costs here, and within 5 % of the lowest this hour has cost in "
-    "90 days. Dear: 5 % or more above the usual."
-)
-_TOO_NEW = N_("A price is judged once it has been watched for four weeks.")
+BY_DAY_FROM = 30
 
 
 class Days(IntEnum):
@@ -68,7 +59,7 @@ def blueprint(services: Services) -> APIBlueprint:
         description="Give `kwh` and `by` to be told whether to wait.",
         responses={200: price_models.StationPrices},
     )
-    def prices(path: StationPath, query: PricesQuery) -> Response:
+    def station(path: StationPath, query: PricesQuery) -> Response:
         services.limiter.hit("api", address())
         return json_answer(station_prices(services, path.station_id, query, spoken()))
 
@@ -82,7 +73,7 @@ def station_prices(services: Services, station_id: str, query: PricesQuery, say:
         raise NotFound("no_such_station")
     end = services.clock.now()
     start = end - timedelta(days=query.days)
-    groups = services.prices.history(station_id)
+    groups, kwh = services.prices.history(station_id), query.kwh or DEFAULT_KWH
     return {
         "station_id": station_id,
         "time_zone": station.time_zone,
@@ -90,14 +81,16 @@ def station_prices(services: Services, station_id: str, query: PricesQuery, say:
         "start": moment(start),
         "end": moment(end),
         "groups": [
-            _group(one, start, end, say) | {"advice": _advice(services, one, query, say, station.time_zone)}
+            _group(one, start, end, say)
+            | {"advice": _advice(services, one, query, say)}
+            | {"text": asdict(prices.told(say, services.prices, one, kwh, end))}
             for one in groups
         ],
     }
 
 
 def _group(group: GroupPrices, start: datetime, end: datetime, say: Wording) -> Json:
-    series, history = group.series, group.history
+    series, history, days = group.series, group.history, (end - start).days
     known = history.price_at(end)
     return {
         "plug": series.plug.value,
@@ -109,6 +102,7 @@ def _group(group: GroupPrices, start: datetime, end: datetime, say: Wording) -> 
         "doubted": bool(series.waiting),
         "steps": [_step(one.at, one.price) for one in history.steps(start, end)],
         "usual": _band(history, max(start, end - timedelta(days=BAND_DAYS)), end),
+        "by_day": [] if days < BY_DAY_FROM else [_day(one) for one in prices.by_day(history, end, days)],
         "lowest": _lowest(history.lowest(start, end + timedelta(seconds=1))),
         "badge": _badge(history.badge(end), say),
         "ahead": [_step(at, price) for at, price in group.ahead],
@@ -116,23 +110,18 @@ def _group(group: GroupPrices, start: datetime, end: datetime, say: Wording) -> 
     }
 
 
-def _advice(services: Services, group: GroupPrices, query: PricesQuery, say: Wording, time_zone: str) -> Json | None:
+def _advice(services: Services, group: GroupPrices, query: PricesQuery, say: Wording) -> Json | None:
     if query.kwh is None or query.by is None or group.tariff is None:
         return None
+    text = prices.wait_or_go(say, services.prices, group, query.kwh, query.by)
     found = services.prices.wait_or_go(group, query.kwh, query.by)
-    if found is None:
-        return {"wait": False, "text": say("Go now: waiting would not save 5 %."), "better": None}
-    saving = round_once(found.saving, group.series.currency)
-    text = say(
-        "Wait: from {time} it costs {money} less.", time=say.clock(found.best_at, time_zone), money=say.money(saving)
-    )
-    better = {
+    better = found and {
         "start_at": moment(found.best_at),
         "total_now": money(found.now.total),
         "total_then": money(found.best.total),
         "saving": plain(found.saving),
     }
-    return {"wait": True, "text": text, "better": better}
+    return {"wait": found is not None, "text": text, "better": better}
 
 
 def _band(history: PriceHistory, start: datetime, end: datetime) -> list[Json]:
@@ -143,8 +132,8 @@ def _band(history: PriceHistory, start: datetime, end: datetime) -> list[Json]:
 def _badge(badge: Badge, say: Wording) -> Json:
     return {
         "grade": badge.grade.value,
-        "text": say(_GRADES[badge.grade]),
-        "rule": say(_TOO_NEW if badge.grade is Grade.TOO_NEW else _RULE),
+        "text": say(prices.GRADES[badge.grade]),
+        "rule": prices.rule(say, badge),
         "watched_days": badge.watched.days,
         "usual": _usual(badge.usual),
         "lowest_at_this_hour": _lowest(badge.lowest),
@@ -152,11 +141,13 @@ def _badge(badge: Badge, say: Wording) -> Json:
 
 
 def _cheapest(group: GroupPrices) -> Json | None:
-    known = [(price, at) for at, price in group.ahead if price is not None]
-    if len({price for price, _ in known}) < 2:
-        return None
-    price, at = min(known)
-    return _step(at, price)
+    found = prices.cheapest_ahead(group)
+    return None if found is None else _step(found[0], found[2])
+
+
+def _day(day: prices.Day) -> Json:
+    figures = {name: _price(getattr(day, name)) for name in ("low", "mean", "high", "usual_low", "usual_high")}
+    return {"start": moment(day.start)} | figures
 
 
 def _usual(usual: Usual | None) -> Json | None:

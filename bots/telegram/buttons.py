@@ -51,6 +51,7 @@ class Act(StrEnum):
     SCAN = "Z"  # answers to what is asked about a scanned gun, and the yes
     CHARGE = "E"  # a charge that runs, and what is said of it afterwards
     HISTORY = "Y"
+    PRICES = "I"  # of a station over time: the picture
 
 
 _WITH_SEARCH = frozenset(

@@ -13,7 +13,7 @@ from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextR
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramRetryAfter
 from aiogram.methods import AnswerCallbackQuery, Response, SendChatAction, TelegramMethod
 from aiogram.methods.base import TelegramType
-from aiogram.types import InlineKeyboardMarkup
+from aiogram.types import BufferedInputFile, InlineKeyboardMarkup, InputMediaPhoto
 
 LONGEST_PAUSE_S = 20  # a longer pause is left to the inbox, which tries again later
 MOST_PAUSES = 2
@@ -43,12 +43,37 @@ async def edit(bot: Bot, chat_id: int, message_id: int, rendered: dict[str, Any]
     try:
         await bot.edit_message_text(chat_id=chat_id, message_id=message_id, **rendered)
     except TelegramBadRequest as refusal:
-        words = refusal.message.lower()
-        if "message is not modified" in words:
-            return True
-        if any(gone in words for gone in _GONE):
-            return False
-        raise
+        return _still_there(refusal)
+    return True
+
+
+def _still_there(refusal: TelegramBadRequest) -> bool:
+    """Whether a message that was not edited shows what it should already. Raises what is neither that nor gone."""
+    words = refusal.message.lower()
+    if "message is not modified" in words:
+        return True
+    if any(gone in words for gone in _GONE):
+        return False
+    raise refusal
+
+
+async def send_photo(bot: Bot, chat_id: int, photo: BufferedInputFile, caption: str, keyboard: dict[str, Any]) -> int:
+    """Send a picture with HTML under it; returns the message's id."""
+    markup = InlineKeyboardMarkup.model_validate(keyboard)
+    sent = await bot.send_photo(chat_id, photo, caption=caption, parse_mode="HTML", reply_markup=markup)
+    return sent.message_id
+
+
+async def edit_photo(
+    bot: Bot, chat_id: int, message_id: int, photo: BufferedInputFile, caption: str, keyboard: dict[str, Any]
+) -> bool:
+    """Another picture in the place of one of ours; False when it is gone."""
+    media = InputMediaPhoto(media=photo, caption=caption, parse_mode="HTML")
+    markup = InlineKeyboardMarkup.model_validate(keyboard)
+    try:
+        await bot.edit_message_media(chat_id=chat_id, message_id=message_id, media=media, reply_markup=markup)
+    except TelegramBadRequest as refusal:
+        return _still_there(refusal)
     return True
 
 

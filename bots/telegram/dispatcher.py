@@ -12,6 +12,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramForbiddenError
 from aiogram.types import Update
 
+from bots.pictures import Pictures
 from bots.telegram import (
     account,
     charging,
@@ -21,6 +22,7 @@ from bots.telegram import (
     linking,
     offer,
     pay,
+    price_history,
     profile,
     render,
     report,
@@ -56,11 +58,15 @@ def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCo
         read_codes=read_codes,
         live=LiveLocations(),
         expected=Expected(),
+        pictures=Pictures(),
     )
     dispatcher.message.outer_middleware(_around_message)
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
-    features = (pay, linking, scan, report, offer, charging, history, profile, wallet, safety, find, account)
+    features = (
+        *(pay, linking, scan, report, offer, charging, history, price_history, profile, wallet, safety, find),
+        account,
+    )
     dispatcher.include_routers(*(feature.router for feature in features))
     return dispatcher
 

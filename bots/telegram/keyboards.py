@@ -207,9 +207,12 @@ def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False) -
     """`may_start`: its supplier lets us start a charge there."""
     station = one.station.id
     start = [button(say("⚡ Start here"), pack(Act.GUNS, search, station))] if may_start else []
+    priced = any(gun.tariff_id for gun in one.station.connectors)
+    prices = [button(say("📈 Price history"), pack(Act.PRICES, None, f".{station}"))] if priced else []
     return inline(
         [
             start,
+            prices,
             [
                 button(say("📍 On the map"), pack(Act.VENUE, search, station)),
                 button(say("🔄 Refresh"), pack(Act.CARD, search, station)),

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bots import chart as charts
-from bots.chart import HEIGHT_PX, SPANS_DAYS, WIDTH_PX, Theme, chart
+from bots.chart import HEIGHT_PX, WIDTH_PX, Theme, chart
+from bots.prices import SPANS_DAYS
 from bots.wording import wording
 from core.prices.history import PriceHistory
 

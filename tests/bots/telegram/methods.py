@@ -98,6 +98,13 @@ METHODS: dict[str, dict[str, tuple[str, bool]]] = {
         "photo": (TEXT, True),
         "caption": (TEXT, False),
         "parse_mode": (TEXT, False),
+        "reply_markup": (OBJECT, False),
+    },
+    "editMessageMedia": {
+        "chat_id": (INT, False),
+        "message_id": (INT, False),
+        "media": (OBJECT, True),
+        "reply_markup": (OBJECT, False),
     },
     "sendChatAction": {"chat_id": (INT, True), "action": (TEXT, True)},
     "setMyCommands": {"commands": (LIST, True), "scope": (OBJECT, False), "language_code": (TEXT, False)},

@@ -48,6 +48,7 @@ class Shown:
     text: str
     markup: dict[str, Any] | None
     edits: int = 0
+    photo: bytes = b""  # then `text` stands under it
 
     @property
     def buttons(self) -> dict[str, str]:
@@ -292,8 +293,11 @@ class BotApi:
             "date": int(time.time()),
             "chat": chat,
             "from": BOT,
-            "text": shown.text,
         }
+        if shown.photo:
+            message |= {"photo": [_size("f", 1080, len(shown.photo))], "caption": shown.text}
+        else:
+            message["text"] = shown.text
         inline = (shown.markup or {}).get("inline_keyboard")
         return message | ({"reply_markup": {"inline_keyboard": inline}} if inline else {})
 
@@ -331,7 +335,8 @@ class BotApi:
                 held.wait(WAIT_S)
             if waiting := self._refuse.get(method):
                 raise waiting.pop(0)
-            call.result = getattr(self, f"_{method}")(call.params)
+            file = {"file": next(iter(call.files.values()))} if call.files else {}
+            call.result = getattr(self, f"_{method}")(call.params | file)
             status, answer = 200, {"ok": True, "result": call.result}
         except Refused as refused:
             call.ok, call.error = False, refused.words
@@ -482,14 +487,32 @@ class BotApi:
         return self._file_sent(params, {"document": {"file_id": "f", "file_unique_id": "u"}})
 
     def _sendPhoto(self, params: dict[str, Any]) -> dict[str, Any]:
-        size = {"file_id": "f", "file_unique_id": "u", "width": 430, "height": 430}
-        return self._file_sent(params, {"photo": [size]})
+        self._reach(params["chat_id"])
+        photo, markup = _picture(params["photo"], params), params.get("reply_markup")
+        shown = Shown(self.next_message_id(), params["chat_id"], _caption(params), markup, photo=photo)
+        if markup is not None:
+            check_markup(markup, private=shown.chat_id > 0)
+            self.shown[shown.message_id] = shown
+        return self.message_json(shown)
+
+    def _editMessageMedia(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._reach(params["chat_id"])
+        shown, media = self.shown.get(params["message_id"]), params["media"]
+        if shown is None or shown.chat_id != params["chat_id"]:
+            raise Refused(400, "Bad Request: message to edit not found")
+        if media.get("type") != "photo" or set(media) - {"type", "media", "caption", "parse_mode"}:
+            raise Refused(400, "Bad Request: can't parse InputMedia")
+        text, photo, markup = _caption(media), _picture(media["media"], params), params.get("reply_markup")
+        if markup is not None:
+            check_markup(markup, private=shown.chat_id > 0, edit=True)
+        if (text, photo, markup) == (shown.text, shown.photo, shown.markup):
+            raise Refused(400, "Bad Request: message is not modified: specified new message content is the same")
+        shown.text, shown.photo, shown.markup, shown.edits = text, photo, markup, shown.edits + 1
+        return self.message_json(shown)
 
     def _file_sent(self, params: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         self._reach(params["chat_id"])
-        caption = parse_text(params["caption"], params.get("parse_mode")) if "caption" in params else ""
-        if len(caption) > 1024:
-            raise Refused(400, "Bad Request: message caption is too long")
+        caption = _caption(params)
         message = self.message_json(Shown(self.next_message_id(), params["chat_id"], "", None))
         del message["text"]
         return message | content | ({"caption": caption} if caption else {})
@@ -513,6 +536,21 @@ class BotApi:
     def _reach(self, chat_id: int) -> None:
         if chat_id in self.blocked:
             raise Refused(403, "Forbidden: bot was blocked by the user")
+
+
+def _caption(params: dict[str, Any]) -> str:
+    caption = parse_text(params["caption"], params.get("parse_mode")) if "caption" in params else ""
+    if len(caption.encode("utf-16-le")) // 2 > 1024:
+        raise Refused(400, "Bad Request: message caption is too long")
+    return caption
+
+
+def _picture(named: str, params: dict[str, Any]) -> bytes:
+    """The file that came along."""
+    content = params.get("file", b"")
+    if not (named.startswith("attach://") and content):
+        raise Refused(400, "Bad Request: there is no photo in the request")
+    return bytes(content)
 
 
 def _body(http: BaseHTTPRequestHandler) -> bytes:
