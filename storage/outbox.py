@@ -59,7 +59,15 @@ class SqlOutbox:
         return {row["dedupe_key"]: row["id"] for row in rows_by(self.db, added, outbox.c.dedupe_key, keys)}
 
     def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
-        statement = select(outbox.c.id).where(_due(at), _its_turn(at)).order_by(outbox.c.id).limit(limit)
+        # In two steps, so that a long queue is walked in its order, by index, and left where enough is found.
+        found = self._in_turn(_abandoned(at), at, limit, orders)
+        if len(found) < limit:
+            found += self._in_turn(_waiting(at), at, limit - len(found), orders)
+        return found
+
+    def _in_turn(self, wanted: ColumnElement[bool], at: datetime, limit: int, orders: bool | None) -> list[int]:
+        ready = (wanted, _not_resting(at), _its_turn(at))
+        statement = select(outbox.c.id).where(*ready).order_by(outbox.c.rank, outbox.c.id).limit(limit)
         if orders is not None:
             statement = statement.where(outbox.c.channel == "" if orders else outbox.c.channel != "")
         return list(self.db.execute(statement).scalars())
@@ -205,15 +213,23 @@ class SqlOutbox:
 
 
 def _due(at: datetime) -> ColumnElement[bool]:
+    return and_(or_(_waiting(at), _abandoned(at)), _not_resting(at))
+
+
+def _waiting(at: datetime) -> ColumnElement[bool]:
+    # Written out: an index of these rows alone is used for a state that stands in the statement.
+    pending = literal(OutboxState.PENDING.value, literal_execute=True)
+    return and_(outbox.c.state == pending, outbox.c.next_at <= at)
+
+
+def _abandoned(at: datetime) -> ColumnElement[bool]:
+    """Whoever had it is gone: the lease ran out."""
+    return and_(outbox.c.state == OutboxState.SENDING.value, outbox.c.lease_until <= at)
+
+
+def _not_resting(at: datetime) -> ColumnElement[bool]:
     resting = select(channel_pauses.c.channel).where(channel_pauses.c.paused_until > at)
-    return and_(
-        or_(
-            and_(outbox.c.state == OutboxState.PENDING.value, outbox.c.next_at <= at),
-            # Whoever had it is gone: the lease ran out.
-            and_(outbox.c.state == OutboxState.SENDING.value, outbox.c.lease_until <= at),
-        ),
-        outbox.c.channel.not_in(resting),
-    )
+    return outbox.c.channel.not_in(resting)
 
 
 def _expired(at: datetime) -> ColumnElement[bool]:
@@ -234,13 +250,13 @@ def _may_be_repeated(at: datetime) -> ColumnElement[bool]:
 
 
 def _its_turn(at: datetime) -> ColumnElement[bool]:
-    """One chat's messages keep their order, and no chat and no channel gets more than its pace."""
+    """One chat's messages keep their order, those of a lower rank before the others, and no chat and no channel gets
+    more than its pace."""
     other = outbox.alias("other")
     same_chat = and_(other.c.channel == outbox.c.channel, other.c.address == outbox.c.address)
-    earlier = and_(
-        same_chat, other.c.id < outbox.c.id, other.c.state == OutboxState.PENDING.value, other.c.next_at <= at
-    )
-    terms = [~select(other.c.id).where(earlier).exists()]
+    before = or_(other.c.rank < outbox.c.rank, and_(other.c.rank == outbox.c.rank, other.c.id < outbox.c.id))
+    earlier = and_(same_chat, before, other.c.state == OutboxState.PENDING.value, other.c.next_at <= at)
+    terms = []
     for channel, pace in PACES.items():
         claimed = other.c.state.not_in([OutboxState.PENDING.value, OutboxState.EXPIRED.value])
         to_chat = and_(same_chat, claimed, other.c.id != outbox.c.id, other.c.next_at > at - pace.per_chat)
@@ -251,6 +267,8 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
         )
         room = lately.scalar_subquery() < pace.per_second
         terms.append(or_(outbox.c.channel != channel, and_(room, ~select(other.c.id).where(to_chat).exists())))
+    # Last what is asked for each row anew.
+    terms.append(~select(other.c.id).where(earlier).exists())
     return or_(outbox.c.channel == "", and_(*terms))
 
 

@@ -124,7 +124,8 @@ class OutboxRepository(Protocol):
         ...
 
     def due(self, at: datetime, limit: int, *, orders: bool | None = None) -> list[int]:
-        """Rows to be worked: due and pending, and those whose sender's lease has run out; oldest first.
+        """Rows to be worked: those whose sender's lease has run out, then due and pending ones; each by rank, then
+        oldest first.
 
         With `orders` the orders alone, or the messages alone.
 

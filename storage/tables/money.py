@@ -211,6 +211,8 @@ refunds = table(
 
 # --- what must be said or done next ---------------------------------------------------------------------------
 
+_PENDING = text("state = 'pending'")
+
 outbox = table(
     "outbox",
     number_key(),
@@ -238,6 +240,7 @@ outbox = table(
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'uncertain', 'dead', 'expired')", name="state"),
     Index(None, "state", "next_at"),
     Index(None, "channel", "address", "state"),
+    Index("ix_outbox_turn", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
     sqlite_autoincrement=True,
 )
 

@@ -19,6 +19,7 @@ depends_on = None
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _REAL: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
 _LIVE = sa.text("ended_at IS NULL")
+_PENDING = sa.text("state = 'pending'")
 _GUNS = sa.text("ended_at IS NULL AND rule = 'gun_free'")
 
 
@@ -135,9 +136,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alerts_outbox_id"), "alerts", ["outbox_id"], unique=False)
     op.create_index(op.f("ix_alerts_user_id_at"), "alerts", ["user_id", "at"], unique=False)
     op.add_column("outbox", sa.Column("rank", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.create_index(
+        "ix_outbox_turn", "outbox", ["rank", "id"], unique=False, sqlite_where=_PENDING, postgresql_where=_PENDING
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_outbox_turn", table_name="outbox")
     op.drop_column("outbox", "rank")
     op.drop_table("alerts")
     op.drop_table("watches")
