@@ -139,8 +139,9 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
         api = WechatApi(config, services.clock)
         # Without a mini-program there is nobody that an official account's followers could be as well.
         unionids = api if settings.wechat_miniprogram_app_id and settings.wechat_app_secret else None
-        photos = Photos(read_codes, api if settings.wechat_app_secret else None, config.api_base)
-        found.append(blueprint(services, config, sender=api, unionids=unionids, photos=photos))
+        speaks = api if settings.wechat_app_secret else None
+        photos = Photos(read_codes, speaks, config.api_base)
+        found.append(blueprint(services, config, sender=api, unionids=unionids, photos=photos, pictures=speaks))
     return found
 
 

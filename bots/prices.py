@@ -209,4 +209,4 @@ def _worth_saying(say: Wording, prices: PriceService, group: GroupPrices, kwh: D
     if cheapest_ahead(group) is None:
         return ""
     words = wait_or_go(say, prices, group, kwh, at + AHEAD)
-    return say("{label}: {value}", label=say("{n} kWh", n=say.number(kwh)), value=words)
+    return joined(say("{n} kWh", n=say.number(kwh)), words)

@@ -79,6 +79,13 @@ class WechatApi:
         self._say(openid, "message/custom/send", lambda: self._client.message.send_text(openid, text))
         return ""
 
+    def send_picture(self, openid: str, picture: bytes) -> None:
+        """A PNG, inside the reply window. WeChat keeps it for three days."""
+        file = ("prices.png", picture, "image/png")
+        kept = self._plain_call("media/upload", lambda: self._client.media.upload("image", file))
+        number = str(kept.get("media_id") or "")
+        self._say(openid, "message/custom/send", lambda: self._client.message.send_image(openid, number))
+
     def send_template(
         self, openid: str, template_id: str, fields: Mapping[str, str], url: str, client_msg_id: str
     ) -> str:

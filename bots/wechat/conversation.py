@@ -14,6 +14,7 @@ from bots.wechat.charge import ChargeTalk
 from bots.wechat.find import FindTalk, pinned
 from bots.wechat.person import PersonTalk
 from bots.wechat.photos import Photos, Picture
+from bots.wechat.price_history import PictureDesk, PricesTalk
 from bots.wechat.pushes import Push, What
 from bots.wechat.render import cut_lines, plain
 from bots.wechat.scan import ScanTalk
@@ -41,7 +42,8 @@ Answer = Callable[[Visitor, str], str]
 class Conversation:
     """Answers one push. Mistakes of the person become a sentence, ours an exception.
 
-    `unionids` says who somebody new is over all accounts of the owner; None where there is only this one.
+    `unionids` says who somebody new is over all accounts of the owner; None where there is only this one. `desk`
+    draws and sends pictures of prices; None for an account that cannot.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Conversation:
         position_datum: Datum = Datum.WGS84,
         unionids: KnowsUnionid | None = None,
         photos: Photos | None = None,
+        desk: PictureDesk | None = None,
     ) -> None:
         self.services, self.unionids = services, unionids
         self.asked = Asked(services.clock)
@@ -60,6 +63,7 @@ class Conversation:
         self.wallet = WalletTalk(services)
         self.charge = ChargeTalk(services, self.asked)
         self.scan = ScanTalk(services, self.asked, photos, self.charge.offer)
+        self.prices = PricesTalk(services, self.find, desk)
         account, find, person, wallet = self.account, self.find, self.person, self.wallet
         self.after = AfterTalk(services, self.asked)
         scan, charge, after = self.scan, self.charge, self.after
@@ -106,6 +110,7 @@ class Conversation:
             Wish.PRAISE: lambda visitor, _: after.praised(visitor),
             Wish.BLAME: after.blamed,
             Wish.HISTORY: after.past,
+            Wish.PRICES: self.prices.told,
             Wish.PLACE: find.place,
         }
 

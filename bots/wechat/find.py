@@ -32,6 +32,7 @@ class Search:
     sort: Sort = Sort.RECOMMENDED
     offset: int = 0
     shown: tuple[str, ...] = ()
+    opened: str = ""  # the station that was looked at last
     next_offset: int | None = None
     pinned: What | None = None
     pinned_at: int = 0
@@ -125,10 +126,23 @@ class FindTalk:
         if number > len(last.shown):
             return visitor.say.plural("The list has {n} row.", "The list has {n} rows.", len(last.shown))
         one = self.services.finder.station(last.shown[number - 1], _wishes(visitor, last.sort), seen_from=last.point)
-        pages = PageLinks(self.services.public_url, last.point, visitor.user.language)
+        self._searches.put(visitor.openid, replace(last, opened=one.station.id))
+        pages = self.page(visitor)
         credits = self.services.finder.credit(one)
         sellers = self.services.finder.sellers(one)
         return station(visitor.say, one, visitor.user, pages, credits, self.services.clock.now(), sellers=sellers)
+
+    def opened(self, visitor: Visitor) -> str:
+        """The id of the station that was looked at last; "" when there is none, or too long ago."""
+        last = self._searches.get(visitor.openid)
+        return last.opened if last else ""
+
+    def page(self, visitor: Visitor) -> PageLinks:
+        """Links for the last search. Raises UserError without one."""
+        last = self._searches.get(visitor.openid)
+        if last is None:
+            raise UserError("no_position")
+        return PageLinks(self.services.public_url, last.point, visitor.user.language)
 
     def ask_where(self, visitor: Visitor) -> str:
         return visitor.say("Send your location first: tap “找桩 Find” below, or type a place.")

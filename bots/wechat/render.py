@@ -189,6 +189,8 @@ def station(
         links.append(link(say("Our page"), url))
     # The way there comes before the guns are cut, were a station to have too many words.
     lines.insert(2, " · ".join(links))
+    if any(gun.tariff_id for gun in place.connectors):
+        lines.append(say("Price over time: reply “price history”."))
     if credits:
         lines.append(say("Data: {credits}", credits=plain("; ".join(credits), SENTENCE_MAX)))
     return cut_lines("\n".join(lines))

@@ -13,6 +13,7 @@ from bots.wechat.config import WechatConfig
 from bots.wechat.conversation import Conversation
 from bots.wechat.crypto import BODY_MAX_BYTES, Refused, SafeMode
 from bots.wechat.photos import Photos
+from bots.wechat.price_history import PictureDesk, SendsPictures
 from bots.wechat.pushes import Push, What, read_push
 from bots.wording import phrases
 from core.errors import TooMany
@@ -33,17 +34,19 @@ def blueprint(
     sender: SendsText | None = None,
     unionids: KnowsUnionid | None = None,
     photos: Photos | None = None,
+    pictures: SendsPictures | None = None,
     position_datum: Datum = Datum.WGS84,
     patience: Patience | None = None,
     stop: Event | None = None,
 ) -> Blueprint:
     """The routes of the official account. `sender` speaks when a passive reply would be too late, `photos` reads
-    pictures of gun codes; without it drivers are asked to scan with the menu.
+    pictures of gun codes; without it drivers are asked to scan with the menu. `pictures` sends those of prices.
 
     A thread looks for work left behind until `stop` is set: register the blueprint in the process that serves it.
     """
     safe = SafeMode(config, services.clock)
-    conversation = Conversation(services, position_datum=position_datum, unionids=unionids, photos=photos)
+    desk = PictureDesk(pictures, services.clock) if pictures is not None else None
+    conversation = Conversation(services, position_datum=position_datum, unionids=unionids, photos=photos, desk=desk)
     answers = Answers(services, safe, conversation, sender, patience or Patience())
     door = Door(safe, conversation, answers, services)
     routes = Blueprint("wechat", __name__)

@@ -53,6 +53,7 @@ class Wish(StrEnum):
     PRAISE = "praise"
     BLAME = "blame"
     HISTORY = "history"
+    PRICES = "prices"
     PLACE = "place"
 
 
@@ -81,6 +82,7 @@ _WORDS = _table(
     (Wish.PRAISE, "", "好评|满意|good|as promised"),
     (Wish.BLAME, "", "差评|不满意|bad|not as promised"),
     (Wish.HISTORY, "", "记录|历史|历史记录|history|/history"),
+    (Wish.PRICES, "", "走势|价格走势|电价走势|历史价格|历史电价|price history|prices|/prices"),
     (Wish.LIST, "", "列表|最近列表|list"),
     (Wish.MORE, "", "下一页|下页|更多|more|next|next page"),
     (Wish.SORT, Sort.RECOMMENDED, "推荐|recommended|best"),
@@ -143,6 +145,7 @@ _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|
 _MONTH = r"本月|这个月|当月|上个?月|this month|last month|(?:[0-9]{4}\s*[-/.年]\s*)?[0-9]{1,2}\s*月?"
 _MONTH_NAME = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _SUM = r"[-+]?[¥$€£]?\s*[0-9][0-9.,]*\s*(?:元|块|[a-z]{3})?"
+_PRICES = "(?:价格|电价)?走势|历史(?:价格|电价)|price history|/?prices"
 # A word, and what is said of it: "quiet 22-8", "免打扰22-8", "car ccs2 60", "绑定 kw-…".
 _WITH_VALUE = (
     (Wish.QUIET, re.compile(r"(?:quiet(?:\s+hours)?|免打扰)\s*[:：]?\s*(.+)")),
@@ -154,6 +157,7 @@ _WITH_VALUE = (
     (Wish.REPORT, re.compile(r"(?:举报|投诉|/?report)\s*[:：]?\s*(.+)")),
     (Wish.BLAME, re.compile(rf"(?:差评|bad)\s*[:：,]?\s*({'|'.join(REASONS)})")),
     (Wish.HISTORY, re.compile(rf"(?:记录|历史|/?history)\s*[:：]?\s*({_MONTH}|{_MONTH_NAME})")),
+    (Wish.PRICES, re.compile(rf"(?:{_PRICES})\s*[:：]?\s*近?\s*([0-9]{{1,2}}\s*(?:h|hours?|小时|d|days?|天|日)?)")),
     (Wish.LINK, re.compile(r"(?:绑定|/?link)\s*[:：]?\s*(kw-?\S+)")),
 )
 _NUMBER = re.compile(r"[0-9]{1,3}")

@@ -118,7 +118,7 @@ def test_from_the_card_to_a_picture_with_its_words(lin: Talk) -> None:
         "📊 Usual at this hour: ¥1.20",
         "⬇️ Lowest of the last 35 days: ¥0.80 (2026-11-23 20:00)",
         "🕗 Cheapest of the next 24 hours: ¥0.80 from 20:00 to tomorrow 08:00",
-        "👉 30 kWh: Wait: from 20:00 it costs ¥12.00 less.",
+        "👉 30 kWh · Wait: from 20:00 it costs ¥12.00 less.",
         "",
         "⚪ About as usual now",
         "Good: at least 5 % below what this hour usually costs here, and within 5 % of the lowest this hour has cost "
@@ -156,7 +156,7 @@ def test_in_chinese(lin: Talk) -> None:
     lin.says("/language")
     lin.presses("中文")
     lin.presses("📈 价格走势", opens_card(lin))
-    assert "👉 30 度：建议等一等：20:00 开始充可省 ¥12.00。" in lin.last.text
+    assert "👉 30 度 · 建议等一等：20:00 开始充可省 ¥12.00。" in lin.last.text
     assert "✓ 7 天" in lin.last.buttons
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import struct
@@ -20,6 +21,7 @@ from xml.etree import ElementTree
 import requests
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from flask import Flask
+from werkzeug.formparser import parse_form_data
 from werkzeug.serving import make_server
 
 from core.geo import Datum
@@ -228,10 +230,19 @@ class ApiCall:
     path: str
     query: dict[str, str]
     body: bytes
+    content_type: str = ""
 
     @property
     def doc(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def file(self) -> bytes:
+        """What was uploaded, in the field WeChat reads."""
+        environ = {"wsgi.input": io.BytesIO(self.body), "CONTENT_LENGTH": str(len(self.body))}
+        _, _, files = parse_form_data(environ | {"CONTENT_TYPE": self.content_type, "REQUEST_METHOD": "POST"})
+        assert files["media"].filename
+        return bytes(files["media"].read())
 
 
 @dataclass
@@ -243,20 +254,28 @@ class Api:
     answers: dict[str, list[Any]] = field(default_factory=dict)  # by path; the last one stays
     menu: Any = None
     pictures: dict[str, bytes] = field(default_factory=dict)  # by media id
+    uploaded: dict[str, bytes] = field(default_factory=dict)  # by media id
     host_is_away: bool = False  # the pictures' own host
     tokens: int = 0
     valid: set[str] = field(default_factory=set)
     expires_in: int = 7200
     new_token_each_time: bool = False
     check_tokens: bool = True
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
 
     def paths(self) -> list[str]:
         return [call.path for call in self.calls]
 
+    def waits_for(self, path: str) -> ApiCall:
+        """The first call of this path, when it has come."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: path in self.paths(), 60), f"only these came: {self.paths()}"
+            return next(call for call in self.calls if call.path == path)
+
     def answer(self, call: ApiCall) -> Any:
         with self.lock:
             self.calls.append(call)
+            self.lock.notify_all()
             if queued := self.answers.get(call.path):
                 return queued.pop(0) if len(queued) > 1 else queued[0]
             if call.path == "/cgi-bin/stable_token":
@@ -292,6 +311,10 @@ class Api:
                 return {"menu": self.menu} if self.menu else {"errcode": 46003, "errmsg": "menu no exist"}
             case "GET", "/cgi-bin/media/get":
                 return self.pictures.get(call.query["media_id"], {"errcode": 40007, "errmsg": "invalid media_id"})
+            case "POST", "/cgi-bin/media/upload":
+                number = f"uploaded-{len(self.uploaded)}"
+                self.uploaded[number] = call.file
+                return {"type": call.query["type"], "media_id": number, "created_at": 1_700_000_000}
             case "POST", "/cgi-bin/message/custom/send":
                 return {"errcode": 0, "errmsg": "ok"}
         return {"errcode": 40066, "errmsg": "invalid url"}
@@ -305,7 +328,8 @@ class _ApiHandler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server.api.answer(ApiCall(self.command, parts.path, query, body))
+        kind = self.headers.get("Content-Type") or ""
+        answer = self.server.api.answer(ApiCall(self.command, parts.path, query, body, kind))
         status, data = 200, answer
         if isinstance(answer, tuple):
             status, data = answer
