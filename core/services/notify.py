@@ -15,6 +15,7 @@ from core.ports import Reach, UnitOfWork
 from core.user import Channel
 
 SAY = "say"
+ALERT = "alert"  # of core.services.alerts: all that a person's watches have found by one moment
 WECHAT_TEMPLATE = "wechat_template"
 # WeChat lets us answer freely for 48 hours after a message; the moment of the last one is known to the hour.
 WECHAT_WINDOW = timedelta(hours=47)

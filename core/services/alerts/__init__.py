@@ -1,0 +1,1 @@
+"""Alerts: when watches come true, and what of it is still true when it is said."""
