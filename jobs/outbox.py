@@ -1,4 +1,4 @@
-"""Doing what stands in the outbox: rung for row by row, and looked for every two seconds."""
+"""Doing what stands in the outbox: rung for in batches, and looked for every two seconds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ SWEEP_EVERY_S = 2.0
 SWEEP_AGAIN_S = 0.5  # while there is something to do: a channel takes only so many a second
 SWEEP_WITHIN_S = 1.0  # then it is looked again, whatever still hangs
 FINISH_WITHIN_S = 20.0
+DELIVER_WITHIN_S = 25.0  # no new row after that: the job ends by its own word, not by its timeout
 
 log = logging.getLogger(__name__)
 
 
-def deliver(row_id: str) -> None:
-    """Work one row of the outbox. Running it again changes nothing."""
-    services().outbox.deliver(int(row_id))
+def deliver(*row_ids: str) -> None:
+    """Work these rows of the outbox, up to a hundred. Running it again changes nothing."""
+    services().outbox.deliver_all(map(int, row_ids), DELIVER_WITHIN_S)
 
 
 def start_sweeping(services: Services, stop: threading.Event) -> threading.Thread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from jobs.names import JOBS, QUEUE, QUEUES, TIMEOUTS_S
+
+_LONGEST_ID = 100
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,12 @@ class RqQueue:
 
 def _job_id(job: str, ids: tuple[str, ...]) -> str | None:
     """A pull of one supplier rung for at one moment is one job, however often. None: RQ makes an id up."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join((job, *ids))) if ids else None
+    if not ids:
+        return None
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", "-".join((job, *ids)))
+    if len(name) <= _LONGEST_ID:
+        return name
+    return f"{job}-{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 
 class SilentQueue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -32,6 +32,7 @@ DELIVER = "deliver"  # the job
 ENDED_BADLY = (OutboxState.DEAD, OutboxState.UNCERTAIN)
 KEPT_FOR = timedelta(days=35)  # longer than any session can still change, so that nothing is said again
 SWEPT_AT_ONCE = 200
+RUNG_AT_ONCE = 100  # messages in one job
 SWEEP_LEASE_S = 5.0  # short: two at once do no harm, and a killed one must not hold up the others
 COMES_WITHIN = timedelta(seconds=3)  # after that long a ring was not heard, or the worker has its hands full
 SWEEP_THREADS = 4
@@ -62,10 +63,21 @@ class OutboxService:
 
     def ring(self, *row_ids: int | None) -> None:
         """Have these rows worked now; None is for what was written before. After the commit, never inside it."""
-        for row_id in row_ids:
+        for batch in _batches([row_id for row_id in row_ids if row_id is not None]):
             # A Redis that is away costs half a second; once is enough.
-            if row_id is not None and not self.queue.enqueue(DELIVER, str(row_id)):
+            if not self.queue.enqueue(DELIVER, *map(str, batch)):
                 return
+
+    def deliver_all(self, row_ids: Iterable[int], within_s: float) -> int:
+        """Work these rows, one after the other, as far as the time goes: the sweeper comes back for the others, and
+        for those whose turn it is not. Returns how many were worked."""
+        deadline = time.monotonic() + within_s
+        worked = 0
+        for row_id in row_ids:
+            if time.monotonic() > deadline:
+                break
+            worked += self.deliver(row_id)
+        return worked
 
     def deliver(self, row_id: int) -> bool:
         """Work one row, if it is due and nobody has it. Running it again changes nothing."""
@@ -233,19 +245,27 @@ class Sweeper:
             mine = unit.ticks.lease(SWEEP, now, self._lease_s)
         if mine:
             try:
-                left = {row_id for row_id in sorted(waiting) if not self._ring(row_id, now)}
+                left = set(waiting)
+                for orders, rows in due.items():
+                    left -= self._ring([row_id for row_id in rows if row_id in waiting], now, alone=orders)
                 self._work({orders: [one for one in rows if one in left] for orders, rows in due.items()}, within_s)
             finally:
                 with self.database.write() as unit:
                     unit.ticks.release(SWEEP, now)
         return len(every)
 
-    def _ring(self, row_id: int, now: datetime) -> bool:
-        """False when this row has to be worked here: the bell is broken, or it was rung and nobody came."""
-        if row_id in self._rung or not self.outbox.queue.enqueue(DELIVER, str(row_id)):
-            return False
-        self._rung[row_id] = now
-        return True
+    def _ring(self, row_ids: Sequence[int], now: datetime, *, alone: bool) -> set[int]:
+        """Those that are rung for, `alone` each by a job of its own: no order waits behind another. The others have
+        to be worked here: the bell is broken, or it was rung before and nobody came."""
+        rung: set[int] = set()
+        for batch in _batches(
+            [row_id for row_id in row_ids if row_id not in self._rung], 1 if alone else RUNG_AT_ONCE
+        ):
+            if not self.outbox.queue.enqueue(DELIVER, *map(str, batch)):
+                break
+            rung.update(batch)
+        self._rung.update(dict.fromkeys(rung, now))
+        return rung
 
     def _work(self, rows: Mapping[bool, list[int]], within_s: float) -> None:
         deadline = time.monotonic() + within_s
@@ -271,6 +291,12 @@ class Sweeper:
 
 
 SWEEP = "sweep_outbox"  # the lease
+
+
+def _batches(row_ids: Sequence[int], size: int = RUNG_AT_ONCE) -> Iterator[Sequence[int]]:
+    """One job for each of these."""
+    for first in range(0, len(row_ids), size):
+        yield row_ids[first : first + size]
 
 
 def _finish(

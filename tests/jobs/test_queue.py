@@ -49,6 +49,16 @@ def test_the_same_ring_is_the_same_job(redis_server: RedisServer) -> None:
     }
 
 
+def test_a_batch_is_one_job_with_a_short_name(redis_server: RedisServer) -> None:
+    queue = RqQueue(redis_server.client)
+    for _ in range(2):
+        assert queue.enqueue("deliver", *map(str, range(100)))
+    assert queue.enqueue("deliver", *map(str, range(99)))
+    names = set(queue.queues[SENDING].job_ids)
+    assert len(names) == 2
+    assert all(len(name) < 50 for name in names)
+
+
 def test_what_must_not_wait_is_rung_for_elsewhere(redis_server: RedisServer) -> None:
     queue = RqQueue(redis_server.client)
     for job in ("deliver", "follow_sessions", "clean_up"):

@@ -33,6 +33,11 @@ def add(database: SqlDatabase, *rows: NewRow, at: datetime = NOON) -> list[int]:
     return [one for one in added if one is not None]
 
 
+def alert(key: str, *, rank: int = 0, chat: str = "") -> NewRow:
+    address = chat or f"chat-{key}"
+    return NewRow(f"alert:{key}", MessageClass.ALERT, "alert", key, "{}", "telegram", address, rank=rank)
+
+
 def due(database: SqlDatabase, at: datetime = NOON, limit: int = 100) -> list[int]:
     with database.read() as unit:
         return unit.outbox.due(at, limit)
@@ -225,6 +230,25 @@ def test_a_message_that_waits_does_not_hold_up_the_chat(database: SqlDatabase) -
     assert due(database) == [now]
     assert claim(database, now) is not None
     assert claim(database, later, NOON + minutes(5)) is not None
+
+
+def test_what_is_worth_most_goes_first_and_money_before_all(database: SqlDatabase) -> None:
+    little, much = add(database, alert("a", rank=900, chat="lin"), alert("b", rank=100, chat="wei"))
+    mine, money = add(database, alert("c", rank=50, chat="chen"), message("d", chat="chen"))
+    assert due(database) == [money, much, little]
+    assert due(database, limit=1) == [money]
+    assert claim(database, mine) is None
+    assert claim(database, money) is not None
+
+
+def test_many_are_written_at_once_and_each_once(database: SqlDatabase) -> None:
+    add(database, alert("a", rank=5))
+    with database.write() as unit:
+        added = unit.outbox.add_all([alert("a", rank=5), alert("b", rank=7), alert("c", rank=6)], NOON)
+    assert set(added) == {alert("b").dedupe_key, alert("c").dedupe_key}
+    assert due(database)[1:] == [added[alert("c").dedupe_key], added[alert("b").dedupe_key]]
+    with database.write() as unit:
+        assert unit.outbox.add_all([], NOON) == {}
 
 
 def test_telegram_gets_twenty_five_a_second_and_orders_are_not_counted(database: SqlDatabase) -> None:

@@ -274,6 +274,25 @@ def test_ringing_names_the_row_and_ignores_what_was_there(house: House) -> None:
     house.outbox.ring(6)
 
 
+def test_messages_are_rung_for_in_batches_and_orders_alone(house: House, sweeper: Sweeper) -> None:
+    house.outbox.ring(*range(1, 251))
+    assert [len(ids) for _, *ids in house.bell.heard] == [100, 100, 50]
+    house.bell.heard.clear()
+    messages = [house.message(dedupe_key=str(n), address=str(n)) for n in range(3)]
+    orders = [house.add(NewRow(f"c{n}", MessageClass.COMMAND, "start", "s1")) for n in range(2)]
+    assert sweeper.sweep(1) == 5
+    assert sorted(house.bell.heard) == sorted(
+        [("deliver", *map(str, messages)), *(("deliver", str(one)) for one in orders)]
+    )
+
+
+def test_a_batch_ends_by_its_own_word(house: House) -> None:
+    rows = [house.message(dedupe_key=str(n), address=str(n)) for n in range(3)]
+    assert house.outbox.deliver_all(rows, -1) == 0
+    assert house.outbox.deliver_all([rows[0], rows[0], rows[1]], 5) == 2
+    assert house.row(rows[2]).state is OutboxState.PENDING
+
+
 @pytest.fixture
 def sweeper(house: House) -> Sweeper:
     return Sweeper(house.outbox)
