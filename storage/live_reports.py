@@ -82,11 +82,11 @@ class SqlLiveReports:
         return {row.supplier_id: row.guns for row in self.db.execute(counted.group_by(stations.c.supplier_id))}
 
     def save_tariffs(
-        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
+        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime, *, pushed: bool = False
     ) -> list[str]:
         self.add_tariffs(tariff for _, tariff in tariffs)
         wanted = {ref: tariff_id(tariff) for ref, tariff in tariffs}
-        updates, touched, history = [], set(), PriceHistory(self.db, at)
+        updates, touched, history = [], set(), PriceHistory(self.db, at, pushed=pushed)
         for gun in self._locked_guns(supplier_id, wanted):
             new_id = wanted[_ref(gun)]
             if not is_newer(at, gun["price_seen_at"]):

@@ -66,8 +66,8 @@ def _price(row: Row, before: Row) -> dict[str, Any]:
 class PriceHistory:
     """Collects changes of tariff, to be appended in one go."""
 
-    def __init__(self, db: Connection, at: datetime) -> None:
-        self.db, self.at = db, at
+    def __init__(self, db: Connection, at: datetime, *, pushed: bool) -> None:
+        self.db, self.at, self.pushed = db, at, pushed
         self.rows: list[dict[str, Any]] = []
 
     def compare(self, guns: Iterable[Row], stored: Mapping[GunKey, Row]) -> None:
@@ -78,7 +78,7 @@ class PriceHistory:
 
     def add(self, gun: Row, tariff_id: str, observed_at: datetime) -> None:
         key = {name: gun[name] for name in ("station_id", "operator_id", "connector_id", "supplier_id")}
-        self.rows.append(key | {"tariff_id": tariff_id, "observed_at": observed_at})
+        self.rows.append(key | {"tariff_id": tariff_id, "observed_at": observed_at, "pushed": self.pushed})
 
     def write(self) -> None:
         insert_rows(self.db, insert(self.db, price_observations), self.rows)

@@ -112,7 +112,7 @@ class SqlPrices:
 
     def due(self, at: datetime, limit: int) -> list[PriceSeries]:
         self._lock()
-        due = select(price_series).where(price_series.c.look_at.between(_BEGINNING, at))
+        due = _SERIES.where(price_series.c.look_at.between(_BEGINNING, at))
         return [_series(row) for row in self.db.execute(due.order_by(price_series.c.look_at).limit(limit))]
 
     def guns(self, station_ids: Iterable[str]) -> list[PricedGun]:
@@ -122,7 +122,7 @@ class SqlPrices:
         return [_gun(row) for row in rows_by(self.db, listed, connectors.c.station_id, station_ids)]
 
     def series_of(self, station_ids: Iterable[str]) -> list[PriceSeries]:
-        rows = rows_by(self.db, select(price_series), price_series.c.station_id, station_ids)
+        rows = rows_by(self.db, _SERIES, price_series.c.station_id, station_ids)
         return [_series(tuple(row.values())) for row in rows]
 
     def save(self, series: Sequence[PriceSeries]) -> None:
@@ -156,7 +156,7 @@ class SqlPrices:
         kept = price_versions.c
         counted = select(kept.series_id).where(kept.at < before).group_by(kept.series_id)
         many = counted.having(func.count() >= least).limit(limit)
-        rows = self.db.execute(select(price_series).where(price_series.c.id.in_(many.scalar_subquery())))
+        rows = self.db.execute(_SERIES.where(price_series.c.id.in_(many.scalar_subquery())))
         return [_series(row) for row in rows]
 
     def compact(self, days: Sequence[PriceDay], before: datetime) -> int:
@@ -179,7 +179,9 @@ _Gap = tuple[int, int, int]  # first, last, transaction
 _LAST = 2**63 - 1
 _NOBODY: Mapping[ConnectorRef, str] = {}
 _NAMES = [one.name for one in fields(PriceSeries)]
+_SERIES = select(*(price_series.c[name] for name in _NAMES))
 _VALUES = attrgetter(*_NAMES)
+_PLUG, _APART, _WAITING = (_NAMES.index(name) for name in ("plug", "apart", "waiting"))
 _GUN = (
     "station_id", "operator_id", "connector_id", "plug", "power_kw", "count", "supplier_id", "tariff_id",
     "price_seen_at",
@@ -198,7 +200,7 @@ def _between(first: int, last: int, rows: Sequence[Any], transaction: int) -> li
 
 def _observation(row: Any) -> Observation:
     ref = ConnectorRef(row.operator_id, row.connector_id)
-    return Observation(row.id, row.station_id, ref, row.supplier_id, row.tariff_id, row.observed_at)
+    return Observation(row.id, row.station_id, ref, row.supplier_id, row.tariff_id, row.observed_at, row.pushed)
 
 
 def _gun(row: RowMapping) -> PricedGun:
@@ -208,13 +210,12 @@ def _gun(row: RowMapping) -> PricedGun:
 
 
 def _series(row: Sequence[Any]) -> PriceSeries:
-    """From a whole row: the table has the fields in their order. Nearly all rows have nothing apart, nothing waiting."""
-    number, station_id, plug, *plain, apart, believed_id, waiting, lapsed, currency, price, version_at, look_at = row
-    return PriceSeries(
-        number, station_id, Plug(plug), *plain, _NOBODY if apart == "[]" else _apart(apart), believed_id,
-        () if waiting == "[]" else tuple(_waiting(doc) for doc in json.loads(waiting)), lapsed, currency, price,
-        version_at, look_at,
-    )  # fmt: skip
+    """From a row of _SERIES. Nearly all have nothing apart and nothing waiting."""
+    values = list(row)
+    values[_PLUG] = Plug(values[_PLUG])
+    values[_APART] = _NOBODY if values[_APART] == "[]" else _apart(values[_APART])
+    values[_WAITING] = () if values[_WAITING] == "[]" else tuple(map(_waiting, json.loads(values[_WAITING])))
+    return PriceSeries(*values)
 
 
 def _apart(document: str) -> dict[ConnectorRef, str]:

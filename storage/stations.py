@@ -40,10 +40,10 @@ class SqlStations:
     def __init__(self, db: Connection) -> None:
         self.db = db
 
-    def save_stations(self, stations: Sequence[Station], at: datetime) -> Diff:
+    def save_stations(self, stations: Sequence[Station], at: datetime, *, pushed: bool = False) -> Diff:
         # A list that names a station twice means the last; one order for all writers, so that none waits in a ring.
         latest = {station.id: station for station in stations}
-        plan, prices = _Plan(), PriceHistory(self.db, at)
+        plan, prices = _Plan(), PriceHistory(self.db, at, pushed=pushed)
         for chunk in chunks([latest[key] for key in sorted(latest)]):
             self._plan(chunk, at, plan, prices)
         upsert(self.db, _STATIONS, [row | {"changed_at": at, "removed_at": None} for row in plan.stations])

@@ -76,8 +76,11 @@ class CatalogueRepository(Protocol):
         """Record that a pull of this kind succeeded (`error` empty) or failed."""
         ...
 
-    def save_stations(self, stations: Sequence[Station], at: datetime) -> Diff:
-        """Insert or update master data by station id. Keeps live status and price where the station has none."""
+    def save_stations(self, stations: Sequence[Station], at: datetime, *, pushed: bool = False) -> Diff:
+        """Insert or update master data by station id. Keeps live status and price where the station has none.
+
+        `pushed`: the supplier has said it unasked, and a change of price is put down to that.
+        """
         ...
 
     def remove_missing(self, supplier_id: str, present: set[str], at: datetime) -> list[str]:
@@ -141,7 +144,7 @@ class CatalogueRepository(Protocol):
         ...
 
     def save_tariffs(
-        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime
+        self, supplier_id: str, tariffs: Sequence[tuple[ConnectorRef, Tariff]], at: datetime, *, pushed: bool = False
     ) -> list[str]:
         """Set the tariff of each gun as seen at `at`; returns ids of stations whose price or its age changed."""
         ...

@@ -24,6 +24,7 @@ class Observation:
     supplier_id: str
     tariff_id: str
     observed_at: datetime
+    pushed: bool = False  # said unasked; else we have asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ class PriceSeries:
     look_at: datetime | None = None  # when time alone may change something
 
     def passed(self, price: Decimal | None, look_at: datetime) -> PriceSeries:
-        """The same, later: of the same tariff another step. Quicker than `replace`, and fifty thousand come at once."""
+        """The same, later. Quicker than `replace`: fifty thousand come at once."""
         return PriceSeries(
-            self.id, self.station_id, self.plug, self.power_kw, self.time_zone, self.began_at, self.seen_at, self.source,
-            self.said_id, self.apart, self.believed_id, self.waiting, self.lapsed, self.currency, price,
+            self.id, self.station_id, self.plug, self.power_kw, self.time_zone, self.began_at, self.seen_at,
+            self.source, self.said_id, self.apart, self.believed_id, self.waiting, self.lapsed, self.currency, price,
             self.version_at, look_at,
         )  # fmt: skip
 

@@ -50,7 +50,7 @@ class SupplierDeskService:
             if not self._frozen(unit, supplier_id, "stations"):
                 newest = _not_overtaken(unit, stations, at)
                 sifted = sift(unit, self._known_of(unit, supplier_id, at), newest, {}, at)
-                touched = unit.catalogue.save_stations(sifted.stations, at).touched
+                touched = unit.catalogue.save_stations(sifted.stations, at, pushed=True).touched
                 unit.catalogue.settle(supplier_id, MOVED, sifted.settled)
                 refused += sifted.rejected
             # Last, as pulls do it: whoever locks in another order may wait in a ring.
@@ -106,7 +106,7 @@ class SupplierDeskService:
             self._heard(unit, supplier_id, at)
             if not self._frozen(unit, supplier_id, "prices"):
                 good, doubted = sift_prices(unit, self._known_of(unit, supplier_id, at), supplier_id, prices, at)
-                touched = unit.catalogue.save_tariffs(supplier_id, good, at)
+                touched = unit.catalogue.save_tariffs(supplier_id, good, at, pushed=True)
                 unit.catalogue.quarantine(supplier_id, doubted, at)
         self._announce(supplier_id, at, touched)
 

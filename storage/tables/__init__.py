@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -138,6 +139,7 @@ price_observations = table(
     Column("supplier_id", Words, ForeignKey("suppliers.id"), nullable=False),
     Column("tariff_id", Text, _tariff_reference(), nullable=False),
     Column("observed_at", UtcTime, nullable=False),
+    Column("pushed", Flag, nullable=False, server_default=false()),  # said unasked
     Index(None, "station_id", "observed_at"),
     sqlite_autoincrement=True,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.prices.ticks import Cause
 from core.station import Station
 from core.tariff import flat_tariff
 from jobs import context, names, prices
@@ -55,6 +56,10 @@ def test_a_push_is_followed_without_a_bell(world: World) -> None:
         pushed = yuan("1.10")
         world.services.desk.prices(station.supplier_id, [(gun.ref, pushed) for gun in station.connectors])
         wait_for(world, station, pushed.id)
+    with world.services.database.read() as unit:
+        (series,) = unit.prices.series_of([station.id])
+        versions = unit.prices.versions([series.id], series.began_at)[series.id]
+    assert [one.cause for one in versions] == [Cause.PULL, Cause.PUSH]
 
 
 def test_it_outlives_what_goes_wrong(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,6 @@ from statistics import median_low
 
 from core.ports import Clock, Database, PriceDay, PriceSeries, UnitOfWork
 from core.prices.history import PriceHistory
-from core.prices.ticks import Cause
 from core.prices.timing import Advice, wait_or_go
 from core.ranking import charge_minutes
 from core.services.prices.book import Book, Doubts, SeriesTick
@@ -25,8 +24,9 @@ from core.tariff import Tariff
 
 __all__ = ["GroupPrices", "OnTicks", "PriceService", "SeriesTick"]
 
-# Series or observations in one transaction: what a tick means is worked out in it, too.
-BATCH = 1_000
+# Series or observations in one transaction. What a tick means is worked out in it, too, and on SQLite nobody else
+# writes meanwhile: it has to stay below a second.
+AT_ONCE = 10_000
 AHEAD = timedelta(days=1)
 # A series with fewer old versions than this is not worth shrinking.
 _MANY_VERSIONS = 200
@@ -55,9 +55,16 @@ class PriceService:
     """Safe from many threads and processes: whoever follows does so alone, by a lock in the database that ends with
     its transaction. Killed in the middle, nothing has happened; the next one begins where it began."""
 
-    def __init__(self, database: Database, clock: Clock, on_ticks: OnTicks = lambda unit, ticks: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        on_ticks: OnTicks = lambda unit, ticks: None,
+        *,
+        at_once: int = AT_ONCE,
+    ) -> None:
         """`on_ticks` is called within the transaction of the ticks."""
-        self.database, self.clock, self.on_ticks = database, clock, on_ticks
+        self.database, self.clock, self.on_ticks, self.at_once = database, clock, on_ticks, at_once
         self._steps, self._doubts = Steps(), Doubts()
 
     # --- following --------------------------------------------------------------------------------------------
@@ -67,24 +74,26 @@ class PriceService:
         with self.database.read() as unit:
             return unit.prices.is_behind(self.clock.now())
 
-    def follow(self, cause: Cause = Cause.PUSH) -> int:
-        """Take what suppliers have said since, to the end; the ticks it made. `cause` is what it is put down to."""
+    def follow(self) -> int:
+        """Take what suppliers have said since, to the end; the ticks it made."""
         ticks = 0
         while True:
             with self.database.write() as unit:
-                said = unit.prices.take(BATCH)
+                said = unit.prices.take(self.at_once)
                 if not said:
                     return ticks
                 book = self._book(unit)
-                book.hear(said, cause)
+                book.hear(said)
                 ticks += self._closed(unit, book)
 
     def boundaries(self) -> int:
         """See to all series for which time alone has changed something, without any supplier; the ticks it made."""
-        ticks = self.follow()
+        ticks = 0
         while True:
+            # Between many series, too: what is pushed meanwhile is not to wait for all of them.
+            ticks += self.follow()
             with self.database.write() as unit:
-                due = unit.prices.due(self.clock.now(), BATCH)
+                due = unit.prices.due(self.clock.now(), self.at_once)
                 if not due:
                     return ticks
                 book = self._book(unit)

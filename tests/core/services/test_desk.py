@@ -121,6 +121,20 @@ def test_a_station_is_removed_once(desk: SupplierDeskService, station: Station, 
     assert stream.told == [station.id, station.id]
 
 
+def test_a_price_that_came_unasked_is_marked(
+    desk: SupplierDeskService, station: Station, database: SqlDatabase, clock: SetClock
+) -> None:
+    price = flat_tariff("CNY", Decimal("1.20"))
+    with database.write() as unit:
+        unit.catalogue.add_tariffs([price])
+    first, *others = station.connectors
+    desk.stations("acme", [replace(station, connectors=(replace(first, tariff_id=price.id), *others))])
+    clock.advance(minutes=1)
+    desk.prices("acme", [(first.ref, flat_tariff("CNY", Decimal("1.10")))])
+    with database.write() as unit:
+        assert [one.pushed for one in unit.prices.take(10)] == [True, True]
+
+
 def test_states_and_prices_are_applied(desk: SupplierDeskService, station: Station, stream: Megaphone) -> None:
     desk.stations("acme", [station])
     ref = station.connectors[0].ref

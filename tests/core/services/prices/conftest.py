@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from core.ports import UnitOfWork
-from core.prices.ticks import Tick
+from core.ports import PriceVersion, UnitOfWork
+from core.prices.ticks import Cause, Tick
 from core.services.prices import PriceService, SeriesTick
 from core.tariff import Tariff, time_of_use_tariff
 from storage.unit_of_work import SqlDatabase
@@ -35,9 +35,10 @@ class Following:
     def on_ticks(self, unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> None:
         self.ticks += [one.tick for one in ticks]
 
-    def says(self, tariff: Tariff, *guns: int) -> None:
+    def says(self, tariff: Tariff, *guns: int, pushed: bool = False) -> None:
+        told = [(ref(one), tariff) for one in guns or (1,)]
         with self.database.write() as unit:
-            unit.catalogue.save_tariffs(LOTUS.id, [(ref(one), tariff) for one in guns or (1,)], self.clock.now())
+            unit.catalogue.save_tariffs(LOTUS.id, told, self.clock.now(), pushed=pushed)
 
     def told(self) -> list[tuple[Decimal | None, Decimal | None]]:
         """Before and now, of all ticks since it was asked last."""
@@ -47,9 +48,16 @@ class Following:
 
     def versions(self) -> list[str | None]:
         """The tariffs believed one after the other at the only group of guns."""
+        return [one.tariff_id for one in self._versions()]
+
+    def causes(self) -> list[Cause]:
+        """What they are put down to."""
+        return [one.cause for one in self._versions()]
+
+    def _versions(self) -> list[PriceVersion]:
         with self.database.read() as unit:
             (series,) = unit.prices.series_of([station(1).id])
-            return [one.tariff_id for one in unit.prices.versions([series.id], series.began_at)[series.id]]
+            return unit.prices.versions([series.id], series.began_at)[series.id]
 
 
 @pytest.fixture

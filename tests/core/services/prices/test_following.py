@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from core.ports import UnitOfWork
 from core.prices.ticks import Cause
-from core.services.prices import PriceService
+from core.services.prices import PriceService, SeriesTick
 from tests.core.services.prices.conftest import SHENZHEN, Following, evening
-from tests.storage.samples import NOON, gun, save, station, yuan
+from tests.storage.samples import LOTUS, NOON, gun, ref, save, station, yuan
 
 CHEAP, DEAR = Decimal("0.9"), Decimal("1.1")
 
@@ -25,14 +27,15 @@ def test_a_change_is_told_once(following: Following) -> None:
     following.says(yuan("1.10"), 1, 2, 3, 4)
     assert following.service.follow() == 0
     following.clock.advance(minutes=15)
-    following.says(yuan("0.90"), 1, 2, 3, 4)
-    assert following.service.follow(Cause.PUSH) == 1
+    following.says(yuan("0.90"), 1, 2, 3, 4, pushed=True)
+    assert following.service.follow() == 1
     assert [(one.at, one.cause, one.tariff_id) for one in following.ticks] == [
         (NOON + timedelta(minutes=30), Cause.PUSH, yuan("0.90").id)
     ]
     assert following.told() == [(DEAR, CHEAP)]
     assert following.service.follow() == following.service.boundaries() == 0
     assert following.versions() == [yuan("1.10").id, yuan("0.90").id]
+    assert following.causes() == [Cause.PULL, Cause.PUSH]
 
 
 def test_guns_that_differ_have_the_price_of_most(following: Following) -> None:
@@ -158,3 +161,46 @@ def test_a_catalogue_from_before_is_followed_from_its_first_word(following: Foll
     assert [one.price for one in group.history.steps(NOON, clock.now())] == [
         Decimal(f"1.{hour:02d}").normalize() for hour in range(30)
     ]
+
+
+def test_many_at_a_boundary_and_one_that_needs_a_look(following: Following) -> None:
+    """Those that only pass and those whose guns are asked come in one go, and each is told once."""
+    many = range(2, 8)
+    save(following.database, *(station(number, gun(number * 10), **SHENZHEN) for number in many))
+    following.says(evening("1.10", "0.70"), 1, *(number * 10 for number in many))
+    following.service.follow()
+    following.told()
+    following.clock.advance(hours=1)
+    following.says(yuan("0.20"), 20, pushed=True)
+    following.service.follow()
+    assert following.told() == [], "it waits"
+    following.clock.advance(hours=9)
+    following.says(yuan("0.20"), 20)
+    assert following.service.boundaries() == 7
+    assert sorted(following.told()) == [(DEAR, Decimal("0.2")), *[(DEAR, Decimal("0.7"))] * 6]
+    with following.database.read() as unit:
+        looked = unit.prices.series_of([station(number).id for number in (1, *many)])
+    assert {one.look_at for one in looked if one.price == Decimal("0.7")} == {NOON + timedelta(hours=19)}
+    following.clock.advance(hours=9)
+    assert following.service.boundaries() == 6
+    assert following.told() == [(Decimal("0.7"), DEAR)] * 6
+
+
+def test_what_is_pushed_while_many_pass_does_not_wait_for_all(following: Following) -> None:
+    save(following.database, *(station(number, gun(number * 10), **SHENZHEN) for number in (2, 3, 4)))
+    following.says(evening("1.10", "0.70"), 10 * 2, 10 * 3, 10 * 4)
+    following.says(yuan("1.10"), 1)
+    following.service.follow()
+    following.told()
+    following.clock.advance(hours=10)
+    batches: list[list[Decimal | None]] = []
+
+    def pushes(unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> None:
+        if not batches:
+            told = [(ref(1), yuan("0.90"))]
+            unit.catalogue.save_tariffs(LOTUS.id, told, following.clock.now(), pushed=True)
+        batches.append([one.tick.new for one in ticks])
+
+    service = PriceService(following.database, following.clock, pushes, at_once=2)
+    assert service.boundaries() == 4
+    assert batches == [[Decimal("0.7")] * 2, [CHEAP], [Decimal("0.7")]]
