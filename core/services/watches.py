@@ -194,20 +194,20 @@ class WatchService:
 
     def _keep(self, unit: UnitOfWork, new: StandingWatch) -> tuple[StandingWatch, bool]:
         """Stored, or made of the one that watches the same there. Two taps at once wait for each other."""
-        unit.users.get(new.user_id)
-        mine = [
-            one for one in unit.watches.of_people(unit.people.same_person(new.user_id)) if one.live(new.created_at)
-        ]
+        mine = self._live(unit, new.user_id, new.created_at)
         same = next((one for one in mine if one.place == new.place and one.rule is new.rule), None)
         if same is not None and same.amount == new.amount:
             return self._saved(unit, replace(same, expires_at=new.expires_at, muted_until=None)), True
         if same is not None:
             return self._saved(unit, replace(new, id=same.id, told=same.told)), False
-        if len(mine) >= MOST_WATCHES:
-            raise Conflict("watch_limit", most=MOST_WATCHES)
-        if new.rule is Rule.GUN_FREE and sum(one.rule is Rule.GUN_FREE for one in mine) >= MOST_GUN_WATCHES:
-            raise Conflict("watch_gun_limit", most=MOST_GUN_WATCHES)
+        _check_room(mine, new.rule)
         return unit.watches.add(new), False
+
+    @staticmethod
+    def _live(unit: UnitOfWork, user_id: str, now: datetime) -> list[StandingWatch]:
+        """The person's watches that live. Whoever else changes how many there are waits."""
+        unit.users.get(user_id)
+        return [one for one in unit.watches.of_people(unit.people.same_person(user_id)) if one.live(now)]
 
     @staticmethod
     def _saved(unit: UnitOfWork, one: StandingWatch) -> StandingWatch:
@@ -272,7 +272,9 @@ class WatchService:
         """Live again for as long as a new one, also after it was stopped or had expired."""
         now = self.clock.now()
         with self.database.write() as unit:
-            one = self._theirs(unit, user_id, watch_id)
+            mine, one = self._live(unit, user_id, now), self._theirs(unit, user_id, watch_id)
+            if not one.live(now):
+                _check_room(mine, one.rule)
             if one.rule is Rule.GUN_FREE:
                 return self._saved(unit, replace(renewed(one, now), expires_at=now + GUN_LIVES_FOR))
             return self._saved(unit, renewed(one, now))
@@ -304,6 +306,14 @@ class WatchService:
     def _guns_now(self, unit: UnitOfWork, guns: StationGuns) -> GunsNow:
         since = self.clock.now() - STATUS_FRESH_FOR
         return unit.watches.guns_now(guns.station_id, guns.plug, guns.power_kw, since)
+
+
+def _check_room(mine: Sequence[StandingWatch], rule: Rule) -> None:
+    """Raises Conflict where one more would be too many."""
+    if len(mine) >= MOST_WATCHES:
+        raise Conflict("watch_limit", most=MOST_WATCHES)
+    if rule is Rule.GUN_FREE and sum(one.rule is Rule.GUN_FREE for one in mine) >= MOST_GUN_WATCHES:
+        raise Conflict("watch_gun_limit", most=MOST_GUN_WATCHES)
 
 
 def _chosen(every: Sequence[StationGuns], series_id: int | None) -> StationGuns:

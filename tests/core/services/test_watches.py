@@ -118,3 +118,8 @@ def test_there_is_a_limit(world, lin):
         watches.watch_area(lin, Area(where, 1_000 + n), Rule.BELOW, Decimal("1"), currency="CNY", label=str(n))
     with pytest.raises(Conflict, match="watch_limit"):
         watches.watch_station(lin, _lotus(world), Rule.LOWEST, Decimal(30))
+    first = watches.mine(lin)[-1].watch
+    watches.stop(lin, first.id)
+    watches.watch_station(lin, _lotus(world), Rule.LOWEST, Decimal(30))
+    with pytest.raises(Conflict, match="watch_limit"):
+        watches.renew(lin, first.id)
