@@ -13,8 +13,8 @@ from bots.money import joined
 from bots.wording import N_, Wording, phrases
 from core.money import minor_units, round_once
 from core.prices.history import LOWEST_OF_DAYS, Badge, Grade, PriceHistory, Usual
+from core.prices.ticks import service_per_kwh
 from core.services.prices import AHEAD, GroupPrices, PriceService
-from core.tariff import Dimension, SessionState
 
 SPANS_DAYS = (1, 7, 30, 90)
 SPANS = {1: N_("24 h"), 7: N_("7 days"), 30: N_("30 days"), 90: N_("90 days")}
@@ -160,13 +160,16 @@ def _now(say: Wording, group: GroupPrices, badge: Badge, at: datetime) -> str:
 
 
 def _parts(say: Wording, group: GroupPrices, price: Decimal | None, at: datetime) -> str:
-    """Where a service fee is told apart, and the price is their sum: no tax on top."""
+    """Where a service fee is told apart."""
     if group.tariff is None or price is None:
         return ""
-    energy = group.tariff.prices_at(at, SessionState()).get(Dimension.ENERGY)
-    if energy is None or not energy.service or energy.price != price:
-        return ""
-    fees = [money(say, one, group.series.currency) for one in (energy.price - energy.service, energy.service)]
+    service = service_per_kwh(group.tariff, at)
+    return "" if service is None else parts(say, price - service, service, group.series.currency)
+
+
+def parts(say: Wording, energy: Decimal, service: Decimal, currency: str) -> str:
+    """ "energy ¥0.50 + service ¥0.30"."""
+    fees = [money(say, one, currency) for one in (energy, service)]
     return " + ".join((say("energy {amount}", amount=fees[0]), say("service {amount}", amount=fees[1])))
 
 
@@ -197,11 +200,16 @@ def _cheapest(say: Wording, group: GroupPrices, at: datetime) -> str:
     if found is None:
         return say("The same price at every hour of the next day.")
     start, end, price = found
-    price_then = money(say, price, group.series.currency)
     if start <= at:
         return say("Cheapest of the next 24 hours: now, until {time}", time=clock(say, end, at, zone))
-    return say("Cheapest of the next 24 hours: {price} from {start} to {end}", price=price_then,
-               start=clock(say, start, at, zone), end=clock(say, end, at, zone))  # fmt: skip
+    same_day = say.day(start, zone) == say.day(end, zone)
+    until = say.clock(end, zone) if same_day else clock(say, end, at, zone)
+    return say(
+        "Cheapest of the next 24 hours: {price} from {start} to {end}",
+        price=money(say, price, group.series.currency),
+        start=clock(say, start, at, zone),
+        end=until,
+    )
 
 
 def _worth_saying(say: Wording, prices: PriceService, group: GroupPrices, kwh: Decimal, at: datetime) -> str:

@@ -35,6 +35,9 @@ from storage.bulk import insert_rows, rows_by
 from storage.tables import channel_pauses, outbox
 
 
+_TICK = timedelta(microseconds=1)
+
+
 class SqlOutbox:
     """core.ports.OutboxRepository. Claiming and reporting back are one statement each.
 
@@ -185,6 +188,15 @@ class SqlOutbox:
         )
         return int(self.db.execute(statement).scalar_one())
 
+    def last_sent(self, user_id: str, klass: MessageClass) -> datetime | None:
+        statement = select(func.max(outbox.c.next_at)).where(
+            outbox.c.user_id == user_id,
+            outbox.c["class"] == klass.value,
+            outbox.c.state == OutboxState.SENT.value,
+        )
+        moment: datetime | None = self.db.execute(statement).scalar_one()
+        return moment
+
     def pause(self, channel: str, until: datetime) -> None:
         statement = insert_or(self.db, channel_pauses).values(channel=channel, paused_until=until)
         longer = channel_pauses.c.paused_until < until
@@ -219,7 +231,12 @@ def _due(at: datetime) -> ColumnElement[bool]:
 def _waiting(at: datetime) -> ColumnElement[bool]:
     # Written out: an index of these rows alone is used for a state that stands in the statement.
     pending = literal(OutboxState.PENDING.value, literal_execute=True)
-    return and_(outbox.c.state == pending, outbox.c.next_at <= at)
+    return and_(outbox.c.state == pending, _come(outbox.c.next_at, at))
+
+
+def _come(moment: ColumnElement[datetime], at: datetime) -> ColumnElement[bool]:
+    """`moment <= at`, said so that no index of moments is taken for it: in a long queue nearly all have come."""
+    return func.coalesce(moment, literal(at, moment.type)) <= literal(at, moment.type)
 
 
 def _abandoned(at: datetime) -> ColumnElement[bool]:
@@ -255,7 +272,7 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
     other = outbox.alias("other")
     same_chat = and_(other.c.channel == outbox.c.channel, other.c.address == outbox.c.address)
     before = or_(other.c.rank < outbox.c.rank, and_(other.c.rank == outbox.c.rank, other.c.id < outbox.c.id))
-    earlier = and_(same_chat, before, other.c.state == OutboxState.PENDING.value, other.c.next_at <= at)
+    earlier = and_(same_chat, before, other.c.state == OutboxState.PENDING.value, _come(other.c.next_at, at))
     terms = []
     for channel, pace in PACES.items():
         claimed = other.c.state.not_in([OutboxState.PENDING.value, OutboxState.EXPIRED.value])
@@ -263,7 +280,7 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
         lately = select(func.count()).where(
             other.c.channel == channel,
             other.c.state.in_([OutboxState.SENDING.value, OutboxState.SENT.value]),
-            other.c.next_at > at - timedelta(seconds=1),
+            other.c.next_at.between(at - timedelta(seconds=1) + _TICK, at),
         )
         room = lately.scalar_subquery() < pace.per_second
         terms.append(or_(outbox.c.channel != channel, and_(room, ~select(other.c.id).where(to_chat).exists())))

@@ -188,6 +188,10 @@ class OutboxRepository(Protocol):
         """How many messages of a class may not have reached this person."""
         ...
 
+    def last_sent(self, user_id: str, klass: MessageClass) -> datetime | None:
+        """When a message of a class that surely left was begun last."""
+        ...
+
     def pause(self, channel: str, until: datetime) -> None:
         """The platform asked for a pause: nothing leaves for this channel until then."""
         ...

@@ -107,3 +107,11 @@ def price_per_kwh(tariff: Tariff, at: datetime) -> Decimal | None:
         return None
     gross = component.gross
     return component.price if gross is None else Decimal(gross.numerator) / Decimal(gross.denominator)
+
+
+def service_per_kwh(tariff: Tariff, at: datetime) -> Decimal | None:
+    """The part of `price_per_kwh` that is the service fee; None where it is not told apart, or tax comes on top."""
+    energy = tariff.prices_at(at, SessionState()).get(Dimension.ENERGY)
+    if energy is None or not energy.service or price_per_kwh(tariff, at) != energy.price:
+        return None
+    return energy.service
