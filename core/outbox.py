@@ -12,6 +12,8 @@ from enum import StrEnum
 
 MAX_ATTEMPTS = 5
 LEASE = timedelta(seconds=60)
+# WeChat lets us answer freely for 48 hours after a message; the moment of the last one is known to the hour.
+WECHAT_WINDOW = timedelta(hours=47)
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 # Channels that know a repetition by its number (template messages: client_msg_id), and how long after the first one.
 REPEATS_KNOWN_WITHIN = {"wechat_template": timedelta(minutes=10)}
@@ -70,7 +72,7 @@ class OutboxRow:
     """One thing to be done once. `kind` names the handler, `subject` is the id it works on.
 
     `channel` and `address` say where a message goes, "" for commands; `body` is JSON for the handler. The channels
-    are telegram, wechat (within 48 hours of the person's last message) and wechat_template.
+    are telegram, wechat (within 48 hours of the person's last message), wechat_template, and wechat_leave of alerts.
     """
 
     id: int
@@ -133,13 +135,17 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`retry_after` is ours for LATER and NOT_SENT. `pause_channel` holds back the whole channel for that time."""
+    """`retry_after` is ours for LATER and NOT_SENT. `pause_channel` holds back the whole channel for that time.
+
+    `window_closed`: this chat takes nothing said freely before the person writes again.
+    """
 
     fate: Fate
     sent_ref: str = ""
     error: str = ""
     retry_after: timedelta | None = None
     pause_channel: bool = False
+    window_closed: bool = False
 
 
 def repeated_key(row: OutboxRow) -> str:

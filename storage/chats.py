@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
 
+from core.outbox import OutboxState
 from core.ports.chats import Chat, Reach
 from core.user import Channel, Identity
-from storage.tables import identities, users
+from storage.bulk import rows_by
+from storage.tables import identities, leaves, outbox, users
 from storage.users import quiet_hours
 
 MOST_MERGES = 10  # in a row; more is a mistake, and no reason to hang
@@ -25,7 +30,7 @@ class SqlChats:
         return _chat(row) if row is not None else None
 
     def used(self, identity: Identity, at: datetime) -> None:
-        self.db.execute(update(identities).where(*_named(identity)).values(used_at=at, gone_at=None))
+        self.db.execute(update(identities).where(*_named(identity)).values(used_at=at, gone_at=None, closed_at=None))
 
     def gone(self, identity: Identity, at: datetime) -> bool:
         statement = update(identities).where(*_named(identity), identities.c.gone_at.is_(None)).values(gone_at=at)
@@ -36,44 +41,78 @@ class SqlChats:
         )
         return self.db.execute(left).scalar_one() > 0
 
-    def reach(self, user_id: str) -> Reach | None:
-        columns = users.c
-        wanted = (
-            columns.id,
-            columns.language,
-            columns.stopped,
-            columns.quiet_from,
-            columns.quiet_to,
-            columns.time_zone,
-            columns.merged_into,
-            columns.deleted_at,
-        )
-        row = self.db.execute(select(*wanted).where(columns.id == user_id)).first()
-        for _ in range(MOST_MERGES):
-            if row is None or not row.merged_into:
-                break
-            row = self.db.execute(select(*wanted).where(columns.id == row.merged_into)).first()
-        if row is None or row.deleted_at is not None:
-            return None
-        return Reach(
-            user_id=row.id,
-            language=row.language,
-            stopped=row.stopped,
-            quiet=quiet_hours(row.quiet_from, row.quiet_to),
-            time_zone=row.time_zone or "",
-            chats=self._chats_of(row.id),
-        )
+    def window_closed(self, identity: Identity, at: datetime) -> None:
+        self.db.execute(update(identities).where(*_named(identity)).values(closed_at=at))
 
-    def _chats_of(self, user_id: str) -> tuple[Chat, ...]:
-        statement = select(identities).where(
-            identities.c.user_id == user_id, identities.c.gone_at.is_(None), identities.c.channel.in_(_CHATS)
-        )
-        chats = [_chat(row) for row in self.db.execute(statement).mappings()]
-        return tuple(sorted(chats, key=lambda chat: chat.used_at, reverse=True))
+    def reach(self, user_id: str) -> Reach | None:
+        return self.reaches([user_id]).get(user_id)
+
+    def reaches(self, user_ids: Iterable[str]) -> Mapping[str, Reach]:
+        became = {one: one for one in user_ids}
+        found: dict[str, RowMapping] = {}
+        for _ in range(MOST_MERGES):
+            found |= {
+                row["id"]: row for row in rows_by(self.db, _PERSON, users.c.id, set(became.values()) - found.keys())
+            }
+            later = {one: (found[now]["merged_into"] or now) if now in found else now for one, now in became.items()}
+            if later == became:
+                break
+            became = later
+        there = {one: row for one, row in found.items() if _is_there(row)}
+        chats = self._chats_of({one for one in became.values() if one in there})
+        return {one: _reach(there[now], chats.get(now, ())) for one, now in became.items() if now in there}
+
+    def _chats_of(self, user_ids: Iterable[str]) -> Mapping[str, Sequence[Chat]]:
+        """By person, the one used last first."""
+        alive = (identities.c.gone_at.is_(None), identities.c.channel.in_(_CHATS))
+        rows = list(rows_by(self.db, select(identities).where(*alive), identities.c.user_id, user_ids))
+        openids = [row["external_id"] for row in rows if row["channel"] == Channel.WECHAT.value]
+        said = {row["address"]: row["said"] for row in rows_by(self.db, _SAID, outbox.c.address, openids)}
+        left = {row["openid"]: row["left"] for row in rows_by(self.db, _LEFT, leaves.c.openid, openids)}
+        found: dict[str, list[Chat]] = defaultdict(list)
+        for row in rows:
+            chat = _chat(row)
+            if chat.identity.channel is Channel.WECHAT:
+                openid = chat.identity.external_id
+                chat = replace(chat, said=said.get(openid, 0), leaves=int(left.get(openid, 0)))
+            found[row["user_id"]].append(chat)
+        return {one: sorted(chats, key=lambda chat: chat.used_at, reverse=True) for one, chats in found.items()}
 
 
 # The others name a person, but nothing can be said there.
 _CHATS = (Channel.TELEGRAM.value, Channel.WECHAT.value)
+_COLUMNS = ("id", "language", "stopped", "quiet_from", "quiet_to", "time_zone", "merged_into", "deleted_at")
+_PERSON = select(*(users.c[name] for name in _COLUMNS))
+# What may have arrived since the person wrote; `next_at` of such a row is when it was sent.
+_SAID = (
+    select(outbox.c.address, func.count().label("said"))
+    .join(
+        identities,
+        (identities.c.channel == Channel.WECHAT.value) & (identities.c.external_id == outbox.c.address),
+    )
+    .where(
+        outbox.c.channel == Channel.WECHAT.value,
+        outbox.c.state.in_([OutboxState.SENT.value, OutboxState.UNCERTAIN.value]),
+        outbox.c.next_at >= func.coalesce(identities.c.used_at, identities.c.linked_at),
+    )
+    .group_by(outbox.c.address)
+)
+_LEFT = select(leaves.c.openid, func.sum(leaves.c.count).label("left")).group_by(leaves.c.openid)
+
+
+def _is_there(row: RowMapping) -> bool:
+    return row["deleted_at"] is None and not row["merged_into"]
+
+
+def _reach(row: RowMapping, chats: Sequence[Chat]) -> Reach:
+    return Reach(
+        user_id=row["id"],
+        language=row["language"],
+        stopped=row["stopped"],
+        quiet=quiet_hours(row["quiet_from"], row["quiet_to"]),
+        time_zone=row["time_zone"] or "",
+        chats=tuple(chats),
+    )
 
 
 def _named(identity: Identity) -> tuple[ColumnElement[bool], ...]:
@@ -82,4 +121,5 @@ def _named(identity: Identity) -> tuple[ColumnElement[bool], ...]:
 
 def _chat(row: RowMapping) -> Chat:
     identity = Identity(Channel(row["channel"]), row["external_id"])
-    return Chat(identity, used_at=row["used_at"] or row["linked_at"], gone=row["gone_at"] is not None)
+    used_at = row["used_at"] or row["linked_at"]
+    return Chat(identity, used_at, gone=row["gone_at"] is not None, closed=row["closed_at"] is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,11 +12,22 @@ from core.user import Identity, QuietHours
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat with a person. `used_at` is when they wrote last, to the hour; `gone` when they blocked us or left."""
+    """A chat with a person. `used_at` is when they wrote last, to the hour; `gone` when they blocked us or left.
+
+    Of a WeChat chat: `closed` when nothing said freely is taken there before they write again, `said` counts what was
+    said freely since they wrote, `leaves` the one-time leaves to speak.
+    """
 
     identity: Identity
     used_at: datetime
     gone: bool = False
+    closed: bool = False
+    said: int = 0
+    leaves: int = 0
+
+    @property
+    def open(self) -> bool:
+        return not (self.gone or self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,16 @@ class ChatRepository(Protocol):
         """The person blocked us or left. Whether they have another chat."""
         ...
 
+    def window_closed(self, identity: Identity, at: datetime) -> None:
+        """The platform takes nothing said freely there before the person writes again."""
+        ...
+
     def reach(self, user_id: str) -> Reach | None:
         """None when there is no such person any more."""
+        ...
+
+    def reaches(self, user_ids: Iterable[str]) -> Mapping[str, Reach]:
+        """By the id that was asked for; without those that are no more."""
         ...
 
 

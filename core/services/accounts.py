@@ -47,7 +47,7 @@ class AccountService:
         now = self.clock.now()
         with self.database.read() as unit:
             user, chat = unit.users.by_identity(identity), unit.chats.get(identity)
-        known = chat is not None and not chat.gone and now - chat.used_at < CHAT_USED_AGAIN_AFTER
+        known = chat is not None and chat.open and now - chat.used_at < CHAT_USED_AGAIN_AFTER
         if user is not None and user.reachable and known:
             return Welcome(user, new=False)
         with self.database.write() as unit:

@@ -10,16 +10,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.money import Money
-from core.outbox import MessageClass, NewRow
+from core.outbox import WECHAT_WINDOW, MessageClass, NewRow
 from core.ports import Reach, UnitOfWork
 from core.user import Channel
 
 SAY = "say"
-ALERT = "alert"  # of core.services.alerts: all that a person's watches have found by one moment
-WECHAT_TEMPLATE = "wechat_template"
-# WeChat lets us answer freely for 48 hours after a message; the moment of the last one is known to the hour.
-WECHAT_WINDOW = timedelta(hours=47)
+WECHAT_TEMPLATE, WECHAT_LEAVE = "wechat_template", "wechat_leave"
+# Of the five messages that WeChat takes after one of the person's, two are kept for their money.
+ALERTS_LEAVE_ROOM_AT = 3
 CAN_WAIT = frozenset({MessageClass.ALERT, MessageClass.NOTICE})
+_MORE_OF_WECHAT = frozenset({WECHAT_TEMPLATE, WECHAT_LEAVE})
 _ZONES = {Channel.WECHAT: "Asia/Shanghai"}  # of somebody who has not told us theirs
 
 
@@ -39,13 +39,16 @@ def tell(
 
     `code` names a sentence of bots/wording/messages.py and `params` fill its gaps: texts, whole numbers, Decimals,
     Money, moments. `class : subject : state` is said once, however often it is written. None when it was written
-    before, or when the person cannot be told: no chat, or "say nothing unasked", which their money and a charge that
-    runs do not heed.
+    before, or when the person cannot be told: no chat, for an alert none that takes one now, or "say nothing
+    unasked", which their money and a charge that runs do not heed.
     """
     reach = unit.chats.reach(user_id)
     if reach is None or not reach.chats or (reach.stopped and klass in CAN_WAIT):
         return None
-    channel, address = ways(reach, at)[0]
+    every = ways(reach, at, klass)
+    if not every:
+        return None
+    channel, address = every[0]
     row = NewRow(
         dedupe_key=f"{klass}:{subject}:{state}",
         klass=klass,
@@ -61,10 +64,12 @@ def tell(
     return unit.outbox.add(row, at)
 
 
-def ways(reach: Reach, at: datetime) -> list[tuple[str, str]]:
+def ways(reach: Reach, at: datetime, klass: MessageClass = MessageClass.NOTICE) -> list[tuple[str, str]]:
     """(channel of the outbox, address) for every way to this person, the best first.
 
-    A WeChat chat has two: speaking freely within its window, and a template message at any time.
+    A WeChat chat has two: speaking freely within its window, and a template message at any time. An alert is no
+    template message, and needs room in the window; else it takes a leave that the person gave for one. None of them
+    left means that it is held until they write.
     """
     found: list[tuple[str, str]] = []
     for chat in reach.chats:
@@ -72,20 +77,30 @@ def ways(reach: Reach, at: datetime) -> list[tuple[str, str]]:
         if chat.identity.channel is not Channel.WECHAT:
             found.append((chat.identity.channel.value, address))
             continue
-        if at - chat.used_at < WECHAT_WINDOW:
+        free = not chat.closed and at - chat.used_at < WECHAT_WINDOW
+        if klass is not MessageClass.ALERT:
+            found += [(Channel.WECHAT.value, address)] if free else []
+            found.append((WECHAT_TEMPLATE, address))
+            continue
+        if free and chat.said < ALERTS_LEAVE_ROOM_AT:
             found.append((Channel.WECHAT.value, address))
-        found.append((WECHAT_TEMPLATE, address))
+        if chat.leaves > 0:
+            found.append((WECHAT_LEAVE, address))
     return found
 
 
-def way_after(reach: Reach, channel: str, address: str, at: datetime) -> tuple[str, str] | None:
+def way_after(
+    reach: Reach, channel: str, address: str, at: datetime, klass: MessageClass = MessageClass.NOTICE
+) -> tuple[str, str] | None:
     """Where else to say it when this way is closed. Ways are only gone through forwards, so that it ends."""
-    every = ways(reach, at)
+    every = ways(reach, at, klass)
     if (channel, address) in every:
         every = every[every.index((channel, address)) + 1 :]
     elif channel == Channel.WECHAT.value:
-        # Its window has closed meanwhile: the template of the same chat comes next.
-        every = [one for one in every if one == (WECHAT_TEMPLATE, address)] or every
+        # Its window has closed meanwhile: what else there is of the same chat comes next.
+        every = [one for one in every if one[1] == address and one[0] in _MORE_OF_WECHAT] or every
+    elif channel == WECHAT_LEAVE:
+        every = [one for one in every if one[1] != address]
     return every[0] if every else None
 
 

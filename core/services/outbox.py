@@ -17,6 +17,7 @@ from core.outbox import (
     LEASE,
     MAX_ATTEMPTS,
     Fate,
+    MessageClass,
     OutboxRow,
     OutboxState,
     Result,
@@ -36,7 +37,12 @@ RUNG_AT_ONCE = 100  # messages in one job
 SWEEP_LEASE_S = 5.0  # short: two at once do no harm, and a killed one must not hold up the others
 COMES_WITHIN = timedelta(seconds=3)  # after that long a ring was not heard, or the worker has its hands full
 SWEEP_THREADS = 4
-CHANNELS_OF_CHATS = {"telegram": Channel.TELEGRAM, "wechat": Channel.WECHAT, "wechat_template": Channel.WECHAT}
+CHANNELS_OF_CHATS = {
+    "telegram": Channel.TELEGRAM,
+    "wechat": Channel.WECHAT,
+    "wechat_template": Channel.WECHAT,
+    "wechat_leave": Channel.WECHAT,
+}
 
 Handler = Callable[[OutboxRow], Result]
 
@@ -151,9 +157,15 @@ class OutboxService:
         """This chat is closed: another of the person's takes it over, if there is one."""
         if result.fate is Fate.GONE and row.channel in CHANNELS_OF_CHATS:
             chat_gone(unit, Identity(CHANNELS_OF_CHATS[row.channel], row.address), now)
+        if result.window_closed and row.channel in CHANNELS_OF_CHATS:
+            unit.chats.window_closed(Identity(CHANNELS_OF_CHATS[row.channel], row.address), now)
         reach = unit.chats.reach(row.user_id) if row.user_id else None
-        way = way_after(reach, row.channel, row.address, now) if reach is not None else None
+        way = way_after(reach, row.channel, row.address, now, row.klass) if reach is not None else None
         if way is None or row.attempts >= MAX_ATTEMPTS:
+            if row.klass is MessageClass.ALERT:
+                # Held: it is shown when they write, if it is still true then.
+                log.info("an alert is held", extra={"outbox_id": row.id, "error": result.error})
+                return _finish(unit, row, OutboxState.EXPIRED, now, result)
             if result.fate is Fate.ELSEWHERE and result.retry_after is not None:
                 # No other way, but this one opens again.
                 return self._again(unit, row, now, result)

@@ -230,6 +230,7 @@ identities = table(
     Column("linked_at", UtcTime, nullable=False),
     Column("used_at", UtcTime),  # the person wrote there last, to the hour
     Column("gone_at", UtcTime),  # they blocked us or left
+    Column("closed_at", UtcTime),  # nothing said freely is taken there before they write again
 )
 
 consents = table(

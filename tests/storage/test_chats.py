@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 
 from sqlalchemy import update
 
+from core.outbox import LEASE, MessageClass, NewRow, OutboxState
 from core.ports import Chat
 from core.user import Channel, Identity, QuietHours
 from storage.tables import identities
@@ -81,3 +82,45 @@ def test_of_a_merged_account_the_person_is_reached(database: SqlDatabase) -> Non
     with database.write() as unit:
         unit.users.save(replace(known, deleted_at=NOON))
         assert unit.chats.reach(old.id) is None
+
+
+def test_what_was_said_since_they_wrote_and_the_leaves_stand_at_the_chat(database: SqlDatabase) -> None:
+    lin = two_chats(database)
+
+    def said() -> list[tuple[Channel, int, int]]:
+        with database.read() as unit:
+            reach = unit.chats.reaches([lin, "nobody"])[lin]
+        return [(chat.identity.channel, chat.said, chat.leaves) for chat in reach.chats]
+
+    def say(key: str, channel: str, state: OutboxState, at: datetime) -> None:
+        with database.write() as unit:
+            row_id = unit.outbox.add(NewRow(key, MessageClass.MONEY, "say", "s1", channel=channel, address="o7"), at)
+            assert row_id is not None
+            assert unit.outbox.claim(row_id, key, at, LEASE) is not None
+            assert unit.outbox.finish(row_id, key, state, at + minutes(1))
+
+    say("before", "wechat", OutboxState.SENT, NOON)
+    say("sent", "wechat", OutboxState.SENT, NOON + minutes(2))
+    say("perhaps", "wechat", OutboxState.UNCERTAIN, NOON + minutes(3))
+    say("not", "wechat", OutboxState.DEAD, NOON + minutes(3))
+    say("otherwise", "wechat_template", OutboxState.SENT, NOON + minutes(3))
+    with database.write() as unit:
+        unit.leaves.given("o7", "T-8", NOON)
+        unit.leaves.given("o7", "T-9", NOON)
+        unit.leaves.given("another", "T-9", NOON)
+    assert said() == [(Channel.WECHAT, 2, 2), (Channel.TELEGRAM, 0, 0)]
+    with database.write() as unit:
+        unit.chats.used(WECHAT, NOON + minutes(9))
+        unit.leaves.withdrawn("o7", "T-8", NOON)
+    assert said() == [(Channel.WECHAT, 0, 1), (Channel.TELEGRAM, 0, 0)]
+
+
+def test_a_window_that_closed_stays_closed_until_they_write(database: SqlDatabase) -> None:
+    two_chats(database)
+    with database.write() as unit:
+        known = unit.chats.get(WECHAT)
+        assert known is not None
+        unit.chats.window_closed(WECHAT, NOON + minutes(5))
+        assert unit.chats.get(WECHAT) == replace(known, closed=True)
+        unit.chats.used(WECHAT, NOON + minutes(10))
+        assert unit.chats.get(WECHAT) == Chat(WECHAT, NOON + minutes(10))

@@ -35,6 +35,17 @@ def test_the_first_message_registers_and_the_second_does_not(world: World) -> No
     assert again.user.language == "zh-CN"
 
 
+def test_who_writes_again_can_be_spoken_to_again(world: World) -> None:
+    world.services.accounts.greet(LIN, "en")
+    with world.services.database.write() as unit:
+        unit.chats.window_closed(LIN, world.clock.now())
+    world.services.accounts.greet(LIN, "en")
+    with world.services.database.read() as unit:
+        chat = unit.chats.get(LIN)
+    assert chat is not None
+    assert chat.open
+
+
 def test_what_a_driver_tells_is_kept(world: World) -> None:
     user = world.services.accounts.greet(LIN, "en").user
     world.services.accounts.change(

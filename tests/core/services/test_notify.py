@@ -108,6 +108,43 @@ def test_ways_are_tried_forwards_only() -> None:
     assert way_after(both, "wechat", "o7", late) == every[1]
 
 
+def test_an_alert_goes_freely_while_there_is_room_then_by_a_leave_then_not_at_all() -> None:
+    chat, alert = Chat(WECHAT, NOON), MessageClass.ALERT
+    free, leave, telegram = ("wechat", "o7"), ("wechat_leave", "o7"), ("telegram", "7")
+
+    def found(said: int, leaves: int, at: datetime = NOON) -> list[tuple[str, str]]:
+        return ways(reach(replace(chat, said=said, leaves=leaves)), at, alert)
+
+    assert found(0, 0) == [free]
+    assert found(2, 2) == [free, leave]
+    # Two of five are kept for the person's money.
+    assert found(3, 1) == [leave]
+    assert found(3, 0) == []
+    assert found(0, 1, NOON + timedelta(hours=47)) == [leave]
+    assert found(0, 0, NOON + timedelta(hours=47)) == []
+    # Money does not care how much was said.
+    full = reach(replace(chat, said=5))
+    assert ways(full, NOON, MessageClass.MONEY) == ways(full, NOON) == [free, ("wechat_template", "o7")]
+    # Through all of them, forwards.
+    both = reach(replace(chat, leaves=1), Chat(TELEGRAM, NOON - timedelta(days=3)))
+    assert [way_after(both, *way, NOON, alert) for way in (free, leave, telegram)] == [leave, telegram, None]
+    # The window has closed, the leave was withdrawn meanwhile.
+    late = NOON + timedelta(hours=47)
+    assert way_after(both, *free, late, alert) == leave
+    assert way_after(reach(chat), *leave, NOON, alert) is None
+
+
+def test_an_alert_that_no_chat_takes_is_not_written(database: SqlDatabase) -> None:
+    user = lin(database, WECHAT)
+    late = NOON + timedelta(hours=47)
+    assert told(database, user.id, MessageClass.ALERT, at=late) is None
+    with database.write() as unit:
+        assert unit.leaves.given("o7", "T-9", late) == 1
+    row = told(database, user.id, MessageClass.ALERT, at=late)
+    assert row is not None
+    assert (row.channel, row.address) == ("wechat_leave", "o7")
+
+
 def test_a_way_that_is_gone_leads_to_what_is_left() -> None:
     left = reach(Chat(TELEGRAM, NOON))
     assert way_after(left, "wechat", "o7", NOON) == ("telegram", "7")

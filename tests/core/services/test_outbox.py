@@ -10,6 +10,8 @@ from datetime import timedelta
 import pytest
 
 from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
+from core.ports import Reach
+from core.services.notify import ways
 from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, SWEEP_THREADS, OutboxService, Sweeper
 from core.user import Channel, Identity
 from storage.unit_of_work import SqlDatabase
@@ -256,6 +258,36 @@ def test_a_quota_that_is_used_up_waits_only_where_there_is_no_other_way(house: H
     used_up = Result(Fate.ELSEWHERE, error="45009", retry_after=timedelta(hours=5), pause_channel=True)
     row = house.deliver(row_id, used_up)
     assert (row.state, row.next_at) == (OutboxState.PENDING, NOW + timedelta(hours=5))
+
+
+def test_an_alert_goes_from_the_window_to_a_leave_to_the_other_chat_and_is_then_held(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    user_id = house.person(TELEGRAM, WECHAT)
+    with house.database.write() as unit:
+        unit.leaves.given("o7", "T-9", NOW)
+    row_id = house.message(MessageClass.ALERT, user_id=user_id, channel="wechat", address="o7")
+    closed = Result(Fate.ELSEWHERE, error="45015", window_closed=True)
+    assert house.deliver(row_id, closed).channel == "wechat_leave"
+    with house.database.read() as unit:
+        chat = unit.chats.get(WECHAT)
+    # The next alert does not try the window again.
+    assert chat is not None
+    assert ("wechat", "o7") not in ways(Reach(user_id, "en", False, None, "", (chat,)), NOW)
+    used_up = Result(Fate.ELSEWHERE, error="45009", retry_after=timedelta(hours=5), pause_channel=True)
+    assert house.deliver(row_id, used_up).channel == "telegram"
+    with caplog.at_level("INFO", "core.services.outbox"):
+        row = house.deliver(row_id, Result(Fate.ELSEWHERE, error="no"))
+    assert (row.state, row.error) == (OutboxState.EXPIRED, "no")
+    assert [one.levelname for one in caplog.records] == ["INFO"]
+
+
+def test_a_quota_that_is_used_up_holds_an_alert_that_has_no_other_way(house: House) -> None:
+    user_id = house.person(WECHAT)
+    row_id = house.message(MessageClass.ALERT, user_id=user_id, channel="wechat", address="o7")
+    used_up = Result(Fate.ELSEWHERE, error="45009", retry_after=timedelta(hours=5), pause_channel=True)
+    assert house.deliver(row_id, used_up).state is OutboxState.EXPIRED
+    assert house.outbox.pauses() == {"wechat": NOW + timedelta(hours=5)}
 
 
 # --- ringing and sweeping -------------------------------------------------------------------------------------
