@@ -34,7 +34,6 @@ from storage.bulk import insert as insert_or
 from storage.bulk import insert_rows, rows_by
 from storage.tables import channel_pauses, outbox
 
-
 _TICK = timedelta(microseconds=1)
 
 
@@ -276,7 +275,9 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
     terms = []
     for channel, pace in PACES.items():
         claimed = other.c.state.not_in([OutboxState.PENDING.value, OutboxState.EXPIRED.value])
-        to_chat = and_(same_chat, claimed, other.c.id != outbox.c.id, other.c.next_at > at - pace.per_chat)
+        to_chat = and_(
+            same_chat, claimed, other.c.id != outbox.c.id, not_(_come(other.c.next_at, at - pace.per_chat))
+        )
         lately = select(func.count()).where(
             other.c.channel == channel,
             other.c.state.in_([OutboxState.SENDING.value, OutboxState.SENT.value]),

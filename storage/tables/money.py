@@ -238,8 +238,10 @@ outbox = table(
     # What comes first of what is due: 0 for all but alerts.
     Column("rank", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("state IN ('pending', 'sending', 'sent', 'uncertain', 'dead', 'expired')", name="state"),
-    Index(None, "state", "next_at"),
     Index(None, "channel", "address", "state"),
+    # None begins with the state: whoever walks the queue shall take the one below, which is in its order.
+    Index(None, "channel", "next_at"),
+    Index(None, "lease_until"),
     Index("ix_outbox_turn", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
     sqlite_autoincrement=True,
 )

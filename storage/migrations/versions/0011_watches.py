@@ -139,9 +139,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_turn", "outbox", ["rank", "id"], unique=False, sqlite_where=_PENDING, postgresql_where=_PENDING
     )
+    op.drop_index(op.f("ix_outbox_state_next_at"), table_name="outbox")
+    op.create_index(op.f("ix_outbox_channel_next_at"), "outbox", ["channel", "next_at"], unique=False)
+    op.create_index(op.f("ix_outbox_lease_until"), "outbox", ["lease_until"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_outbox_lease_until"), table_name="outbox")
+    op.drop_index(op.f("ix_outbox_channel_next_at"), table_name="outbox")
+    op.create_index(op.f("ix_outbox_state_next_at"), "outbox", ["state", "next_at"], unique=False)
     op.drop_index("ix_outbox_turn", table_name="outbox")
     op.drop_column("outbox", "rank")
     op.drop_table("alerts")
