@@ -191,8 +191,13 @@ def detail(say: Wording, one: StatementLine) -> str:
 
 
 def per_kwh(say: Wording, price: Decimal, currency: str) -> str:
+    return say("{price}/kWh", price=exact(say, price, currency))
+
+
+def exact(say: Wording, price: Decimal, currency: str) -> str:
+    """With as many places as it has, at most four."""
     places = max(minor_units(currency), -int(price.normalize().as_tuple().exponent))
-    return say("{price}/kWh", price=say.price(price, currency, min(places, 4)))
+    return say.price(price, currency, min(places, 4))
 
 
 def gun(say: Wording, label: str) -> str:

@@ -164,12 +164,9 @@ def _parts(say: Wording, group: GroupPrices, price: Decimal | None, at: datetime
     if group.tariff is None or price is None:
         return ""
     service = service_per_kwh(group.tariff, at)
-    return "" if service is None else parts(say, price - service, service, group.series.currency)
-
-
-def parts(say: Wording, energy: Decimal, service: Decimal, currency: str) -> str:
-    """ "energy ¥0.50 + service ¥0.30"."""
-    fees = [money(say, one, currency) for one in (energy, service)]
+    if service is None:
+        return ""
+    fees = [money(say, one, group.series.currency) for one in (price - service, service)]
     return " + ".join((say("energy {amount}", amount=fees[0]), say("service {amount}", amount=fees[1])))
 
 
