@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from bots.money import clean, joined, per_kwh
+from bots.money import clean, joined, moment, per_kwh
 from bots.wording import N_, Wording, phrases
 from core.prices.watching import Outlook, Rule
 from core.services.watches import Made, Seen, Wishable
 from core.station import Plug
-from core.watch import Area, StandingWatch, StationGuns, Way
+from core.watch import Area, Needs, StandingWatch, StationGuns, Way
 
 NAME_MAX = 40
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
@@ -45,10 +45,23 @@ def place(say: Wording, watch: StandingWatch) -> str:
         case StationGuns():
             return joined(name, kind(say, where.plug, where.power_kw))
         case Area():
-            return say("Around {name}, {distance}", name=name, distance=say.distance(where.radius_m))
+            return around(say, name, where)
         case Way():
             hours = f"{where.starts:%H:%M} - {where.ends:%H:%M}"
-            return joined(name, days(say, where.days), hours)
+            return joined(name, days(say, where.days), hours, needs(say, where.needs))
+
+
+def around(say: Wording, label: str, area: Area) -> str:
+    """ "Around Lotus Road, 2 km · GB/T DC · from 60 kW"."""
+    where = say("Around {name}, {distance}", name=clean(label, NAME_MAX), distance=say.distance(area.radius_m))
+    return joined(where, needs(say, area.needs))
+
+
+def needs(say: Wording, wanted: Needs) -> str:
+    """ "GB/T DC, CCS2 · from 60 kW · one operator"; empty when everything counts."""
+    plugs = ", ".join(say(phrases.PLUGS[one]) for one in sorted(wanted.plugs))
+    power = say("from {n} kW", n=say.number(wanted.min_power_kw)) if wanted.min_power_kw is not None else ""
+    return joined(plugs, power, say("one operator") if wanted.operator_id else "")
 
 
 def days(say: Wording, wanted: frozenset[int]) -> str:
@@ -81,10 +94,6 @@ def free(say: Wording, free: int, known: int) -> str:
     if not known:
         return say("nobody knows whether a gun is free")
     return say.plural("{n} gun free", "{n} guns free", free) if free else say("no gun free")
-
-
-def moment(say: Wording, at: datetime, time_zone: str) -> str:
-    return f"{say.day(at, time_zone)} {say.clock(at, time_zone)}"
 
 
 def made(say: Wording, one: Made, time_zone: str) -> list[str]:

@@ -103,6 +103,9 @@ _ERRORS = {
         "A way needs two points at most 100 km apart, {width_least} to {width_most} m of width, weekdays and hours."
     ),
     "bad_watch": N_("We cannot watch for that. Choose one of the buttons, or a price that this place could have."),
+    "bad_watch_amount": N_("I cannot use that. Type a price like 0.95, or 10 % for so much below the usual price."),
+    "bad_watch_percent": N_("Choose between {least} % and {most} % below the usual price of the hour."),
+    "other_currency": N_("The price here is in {currency}. Type the number alone."),
     "bad_page": N_("There is no such page. Start again from the first one."),
     "bad_value": N_("“{value}” is not possible for {name}. Try one of: {choices}"),
     "bad_request": N_("We could not read that. Check it and send it again."),
