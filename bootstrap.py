@@ -66,6 +66,7 @@ from core.reliability import NOTHING_LEARNT, Reliability
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
+from core.services.alerts import AlertService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -355,7 +356,8 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     books, whereabouts = BooksService(database, clock), Whereabouts(clock)
     scanning = ScanningService(database, index, clock, may_sell=may_sell(settings), own=own_links(settings))
     cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
-    prices = PriceService(database, clock)
+    alerts = AlertService(database, clock, outbox.ring)
+    prices = PriceService(database, clock, alerts.on_ticks)
     return Services(
         clock=clock,
         database=database,
@@ -383,6 +385,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         merging=MergingService(database, stream, clock),
         prices=prices,
         watches=WatchService(database, clock, prices),
+        alerts=alerts,
         desk=SupplierDeskService(database, stream, clock, charging),
         limiter=Limiter(redis_url(settings)),
         queue=queue,

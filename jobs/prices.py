@@ -33,6 +33,7 @@ def _follow_until(services: Services, stop: threading.Event) -> None:
         try:
             if services.prices.is_behind():
                 services.prices.boundaries()
+                services.alerts.ring_written()
         except Exception:
             log.exception("prices could not be followed")
             pause_s = AGAIN_AFTER_S

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, delete
 
 from core.geo import Point
 from core.outbox import MessageClass, OutboxState
-from core.ports.watches import GunsNow, LevelRow, StationSpot
+from core.ports.watches import GunsNow, JoinedRow, LevelRow, StationSpot
 from core.prices.watching import Rule, WatchState
 from core.station import ConnectorStatus, Plug
 from core.watch import (
@@ -30,7 +30,7 @@ from core.watch import (
     plug_bits,
     plugs_of,
 )
-from storage.bulk import chunks, insert, insert_rows, listed, rows_by, upsert
+from storage.bulk import chunks, insert, insert_rows, listed, rows_by, update_rows, upsert
 from storage.tables import alerts, connectors, leaves, outbox, price_series, stations, watches
 from storage.vicinity import in_square
 
@@ -208,9 +208,19 @@ class SqlAlerts:
         added = rows_by(self.db, select(alerts).where(_A.id > last), _A.watch_id, [one.watch_id for one in new])
         return [stored for stored in map(_alert, added) if (stored.alert.watch_id, stored.alert.version) in mine]
 
-    def put_in(self, alert_ids: Sequence[int], outbox_id: int) -> None:
-        for chunk in chunks(alert_ids):
-            self.db.execute(update(alerts).where(_A.id.in_(listed(self.db, chunk))).values(outbox_id=outbox_id))
+    def put_in(self, pairs: Sequence[tuple[int, int]]) -> None:
+        update_rows(self.db, alerts, [{"id": number, "outbox_id": row} for number, row in pairs])
+
+    def join(self, rows: Sequence[JoinedRow]) -> None:
+        columns = select(_O.id, _O.rank, _O.expires_at, _O.next_at)
+        kept = {row["id"]: row for row in rows_by(self.db, columns, _O.id, [one.id for one in rows])}
+        changed = []
+        for one in rows:
+            was = kept[one.id]
+            sooner = was["next_at"] if one.not_before is None else min(one.not_before, was["next_at"])
+            lasts = None if was["expires_at"] is None else max(one.expires_at, was["expires_at"])
+            changed.append({"id": one.id, "rank": min(one.rank, was["rank"]), "expires_at": lasts, "next_at": sooner})
+        update_rows(self.db, outbox, changed)
 
     def of_row(self, outbox_id: int) -> list[StoredAlert]:
         statement = select(alerts).where(_A.outbox_id == outbox_id).order_by(_A.worth.desc(), _A.id)

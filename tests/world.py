@@ -20,6 +20,7 @@ from core.ports import ListsStations, PaymentProvider
 from core.services import Services
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
+from core.services.alerts import AlertService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -258,7 +259,8 @@ def make_world(
     books = BooksService(database, clock)
     scanning, whereabouts = ScanningService(database, index, clock), Whereabouts(clock)
     cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
-    prices = PriceService(database, clock)
+    alerts = AlertService(database, clock, outbox.ring)
+    prices = PriceService(database, clock, alerts.on_ticks)
     services = Services(
         clock=clock,
         database=database,
@@ -284,6 +286,7 @@ def make_world(
         merging=MergingService(database, NoChangeStream(), clock),
         prices=prices,
         watches=WatchService(database, clock, prices),
+        alerts=alerts,
         desk=SupplierDeskService(database, NoChangeStream(), clock, charging),
         limiter=limiter,
         queue=NoQueue(),

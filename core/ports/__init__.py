@@ -85,7 +85,15 @@ from core.ports.suppliers import (
     SupplierDesk,
     TakenStates,
 )
-from core.ports.watches import AlertRepository, GunsNow, LeaveRepository, LevelRow, StationSpot, WatchRepository
+from core.ports.watches import (
+    AlertRepository,
+    GunsNow,
+    JoinedRow,
+    LeaveRepository,
+    LevelRow,
+    StationSpot,
+    WatchRepository,
+)
 from core.ports.work import (
     DeadMessage,
     InboxMessage,
@@ -137,6 +145,7 @@ __all__ = [
     "InboxState",
     "IndexState",
     "JobQueue",
+    "JoinedRow",
     "KnowsUnionid",
     "LeaveRepository",
     "LedgerRepository",

@@ -43,6 +43,17 @@ class GunsNow:
     guns: int
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedRow:
+    """A row of alerts that waits, with more in it now: as urgent as the most urgent, worth saying as long as any of
+    them. `not_before` is given where it is not to wait any longer than until then."""
+
+    id: int
+    rank: int
+    expires_at: datetime
+    not_before: datetime | None = None
+
+
 class WatchRepository(Protocol):
     def add(self, watch: StandingWatch) -> StandingWatch:
         """Stored, with its number."""
@@ -122,8 +133,12 @@ class AlertRepository(Protocol):
         """Those that were not there yet, by (watch, version)."""
         ...
 
-    def put_in(self, alert_ids: Sequence[int], outbox_id: int) -> None:
-        """They are told by this row."""
+    def put_in(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """(alert, row of the outbox) for each: it is told by this row."""
+        ...
+
+    def join(self, rows: Sequence[JoinedRow]) -> None:
+        """Alerts have joined these rows."""
         ...
 
     def of_row(self, outbox_id: int) -> list[StoredAlert]:

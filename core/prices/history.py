@@ -138,6 +138,11 @@ class PriceHistory:
         inner = [Step(_moment(self._at[n]), self._prices[n]) for n in range(first, last)]
         return [Step(start, self._prices[first - 1] if first else None), *inner]
 
+    def price_since(self, at: datetime) -> datetime | None:
+        """From when on it has cost what it costs at this moment; None before the first reading."""
+        n = bisect_right(self._at, _seconds(at))
+        return _moment(self._at[n - 1]) if n else None
+
     def lowest(self, start: datetime, end: datetime) -> Low | None:
         """The lowest price from `start` until before `end`, and when it held first."""
         first, last = bisect_right(self._at, _seconds(start)), bisect_right(self._at, _seconds(end) - 1)

@@ -145,7 +145,9 @@ def level(wish: Watch, tick: Tick) -> Level | None:
             days = int(wish.amount)
             if tick.history.watched(tick.at) < timedelta(days=days):
                 return None
-            lowest = tick.history.lowest_of_days(days, tick.at)
+            # Before it began to cost this: ticks are worked a little later, and a watch is asked again after a pause.
+            began = tick.history.price_since(tick.at) or tick.at
+            lowest = tick.history.lowest_of_days(days, began)
             return (
                 None if lowest is None else Level(tick.new, lowest.price * _NEW_LOW, lowest.price * _RECOVERED_PRICE)
             )
@@ -181,6 +183,57 @@ def judge(wish: Watch, state: WatchState, tick: Tick) -> tuple[WatchState, Alert
         return replace(state, armed=False), None
     alert = Alert(wish.id, wish.rule, tick.at, tick.tariff_id, tick.new, tick.old, now.value, now.threshold)
     return WatchState(False, now.value, tick.at, state.low_since), alert
+
+
+def pause_ends(wish: Watch, state: WatchState, tick: Tick) -> datetime | None:
+    """When to look again at a wish that `judge` kept silent for its cooldown alone; else None."""
+    now = level(wish, tick)
+    if now is None or not now.met or state.alerted_at is None or not (state.armed or _beats(now.value, state.said)):
+        return None
+    ends = state.alerted_at + wish.cooldown
+    return ends if tick.at < ends else None
+
+
+def state_before(wish: Watch, state: WatchState, tick: Tick) -> WatchState | None:
+    """The state just before this tick, where that can be told without the history; else None, and `caught_up` says.
+
+    For a wish that was asked last when it spoke or began.
+    """
+    if state.armed and state.said is None:
+        return state
+    if wish.rule is not Rule.BELOW or tick.new is None:
+        return None
+    if tick.old is not None and tick.old >= wish.amount * _RECOVERED_PRICE:
+        return replace(state, armed=True, low_since=None)
+    # What beats the last alert is said, armed or not.
+    return state if _beats(tick.new, state.said) else None
+
+
+# Hours beside its steps at which a share of the usual price is looked at: it moves without any step.
+_HOURS_LOOKED_AT = 48
+
+
+def caught_up(wish: Watch, state: WatchState, history: PriceHistory, tick: Tick) -> WatchState:
+    """The state just before this tick of a wish that was asked last when it spoke or began: as if `judge` had heard
+    of every step of this history since, and had kept silent."""
+    since = state.alerted_at or wish.created_at
+    moments = {step.at for step in history.steps(since, tick.at) if step.at < tick.at}
+    if wish.rule is Rule.BELOW_USUAL:
+        hours = (tick.at - n * timedelta(hours=1) for n in range(1, _HOURS_LOOKED_AT + 1))
+        moments |= {moment for moment in hours if moment > since}
+    armed, low_since, began = state.armed, None, False
+    for moment in sorted(moments, reverse=True):
+        then = level(wish, replace(tick, at=moment, new=history.price_at(moment), history=history))
+        if then is None:
+            continue
+        if then.met:
+            low_since = low_since if began else moment
+            continue
+        began = True
+        if then.value >= then.recovered:
+            armed = True
+            break
+    return replace(state, armed=armed, low_since=low_since if began else state.low_since or low_since)
 
 
 def _beats(value: Decimal, said: Decimal | None) -> bool:

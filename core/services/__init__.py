@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, StationIndex, SupplierDesk
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
+from core.services.alerts import AlertService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -57,6 +58,7 @@ class Services:
     merging: MergingService
     prices: PriceService  # over time
     watches: WatchService
+    alerts: AlertService  # what watches find
     desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
     queue: JobQueue

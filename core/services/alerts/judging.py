@@ -1,0 +1,155 @@
+"""Whether a watch that was matched speaks: within one transaction, by what the database says of it now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.ports import PriceSeries, StationSpot, UnitOfWork
+from core.prices.history import PriceHistory
+from core.prices.watching import (
+    Alert,
+    Level,
+    Rule,
+    Watch,
+    WatchState,
+    caught_up,
+    judge,
+    level,
+    pause_ends,
+    state_before,
+)
+from core.services.prices import SeriesTick
+from core.services.prices.past import Past, Steps
+from core.watch import NewAlert, StandingWatch, StationGuns, Way, after_alert, version_key
+
+LEVEL_KEPT_FOR = timedelta(days=1)  # of the lowest price in so many days, which moves with time
+GUN_WORTH = 999  # whoever waits for a gun waits now
+_MOST_WORTH = 999
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of it: the watch as it is to be kept, and what it says."""
+
+    watch: StandingWatch
+    alert: NewAlert | None = None
+
+
+class Judge:
+    def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps, spots: Mapping[str, StationSpot]) -> None:
+        """`spots`: of the stations whose ticks are judged for areas and ways."""
+        self.unit, self.at, self.spots = unit, at, spots
+        self._past = Past(unit, steps)
+        self._told: dict[int, PriceHistory | None] = {}  # of guns that were told of before
+
+    def of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> Judged | None:
+        """None: nothing to say, and nothing to keep."""
+        if not watch.live(self.at) or watch.rule is Rule.GUN_FREE:
+            return None
+        wish = watch.wish
+        met = self._met(watch, wish, ticks)
+        if not met:
+            return None
+        best, _ = min(met, key=lambda one: one[1].value)
+        wait_until = self._waits_until(watch)
+        if wait_until is not None:
+            return _looked_at(watch, wait_until)
+        state = self._state(watch, wish, best)
+        spoken, alert = judge(wish, state, best.tick)
+        if alert is None:
+            return _looked_at(watch, pause_ends(wish, state, best.tick))
+        return Judged(self._spoken(watch, spoken, best), self._alert(watch, alert, best, len(met) - 1))
+
+    def _met(self, watch: StandingWatch, wish: Watch, ticks: Sequence[SeriesTick]) -> list[tuple[SeriesTick, Level]]:
+        found = []
+        for one in ticks:
+            if self._concerns(watch, one.series):
+                now = level(wish, one.tick)
+                if now is not None and now.met:
+                    found.append((one, now))
+        return found
+
+    def _concerns(self, watch: StandingWatch, series: PriceSeries) -> bool:
+        place = watch.place
+        if isinstance(place, StationGuns):
+            return place.series_id == series.id
+        spot = self.spots.get(series.station_id)
+        if spot is None or not place.needs.fits(series.plug, series.power_kw, spot.operator_id):
+            return False
+        return place.holds(spot.point)
+
+    def _waits_until(self, watch: StandingWatch) -> datetime | None:
+        if watch.muted(self.at):
+            return watch.muted_until
+        if isinstance(watch.place, Way) and not watch.place.driven(self.at):
+            return watch.place.next_drive(self.at)
+        return None
+
+    # --- its state --------------------------------------------------------------------------------------------
+
+    def _state(self, watch: StandingWatch, wish: Watch, one: SeriesTick) -> WatchState:
+        """A watch is not asked at every tick: what it missed is in the history of the guns it spoke of."""
+        told = watch.said_series
+        itself = told is None or told == one.series.id
+        state = state_before(wish, watch.state, one.tick if itself else replace(one.tick, old=None))
+        if state is not None:
+            return state
+        here = caught_up(wish, watch.state, one.tick.history, one.tick)
+        if told is None or itself:
+            return here
+        there = self._history(told)
+        armed = watch.state.armed or (there is not None and caught_up(wish, watch.state, there, one.tick).armed)
+        return replace(here, armed=armed)
+
+    def _history(self, series_id: int) -> PriceHistory | None:
+        if series_id not in self._told:
+            series = next(iter(self.unit.prices.some([series_id])), None)
+            self._told[series_id] = None if series is None else self._past.of(series, self.at)
+        return self._told[series_id]
+
+    # --- its word ---------------------------------------------------------------------------------------------
+
+    def _spoken(self, watch: StandingWatch, state: WatchState, one: SeriesTick) -> StandingWatch:
+        look_at = self.at + LEVEL_KEPT_FOR if watch.rule is Rule.LOWEST else None
+        spoken = after_alert(watch, state, one.series.id, look_at)
+        # Found by the lower level from now on.
+        return replace(spoken, changed_at=self.at)
+
+    def _alert(self, watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
+        return NewAlert(
+            watch_id=watch.id,
+            user_id=watch.user_id,
+            series_id=one.series.id,
+            station_id=one.series.station_id,
+            version=version_key(one.series.id, alert.tariff_id, alert.at),
+            rule=watch.rule,
+            at=alert.at,
+            price=alert.price,
+            before=alert.before,
+            value=alert.value,
+            threshold=alert.threshold,
+            currency=one.tick.currency,
+            tariff_id=alert.tariff_id,
+            worth=_worth(watch.rule, alert),
+            also=also,
+        )
+
+
+def _looked_at(watch: StandingWatch, moment: datetime | None) -> Judged | None:
+    """To be looked at again then, if not before."""
+    if moment is None or (watch.look_at is not None and watch.look_at <= moment):
+        return None
+    return Judged(replace(watch, look_at=moment))
+
+
+def _worth(rule: Rule, alert: Alert) -> int:
+    """The share saved, per mille."""
+    if rule is Rule.BELOW_USUAL:
+        saved = 1 - alert.value
+    elif alert.price is None or not alert.before:
+        return 0
+    else:
+        saved = 1 - alert.price / alert.before
+    return min(max(int(saved * 1000), 0), _MOST_WORTH)

@@ -1,0 +1,264 @@
+"""Which watches a batch of ticks may concern: all live ones, in the memory of the process that follows prices.
+
+Nothing is taken out between two loads: whoever is found is read from the database and looked at there. What is put in
+is the level of a watch, and, of one that has spoken, the lower level at which it may speak again.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from core.geo import Point, distance_m
+from core.ports import StationSpot, UnitOfWork
+from core.prices.areas import AreaMatcher, AreaWish
+from core.prices.heap import Ints
+from core.prices.matching import VALUE_BITS, StationMatcher, Ticks, units_up
+from core.prices.watching import Rule
+from core.services.prices import SeriesTick
+from core.watch import Area, StandingWatch, StationGuns, Way, operator_number, plug_bits
+
+PRICE_RULES = (Rule.BELOW, Rule.BELOW_USUAL, Rule.LOWEST)
+_PLACES = (1 << 33) - 1
+_UNKNOWN = (1 << VALUE_BITS) - 1
+# What is above everything is never below an unknown price.
+_HIGHEST = _UNKNOWN - 1
+_NUMBER_BITS = 20  # of a tick in its batch
+_NUMBERS = (1 << _NUMBER_BITS) - 1
+# Watches are stored with the moment at which their transaction began.
+_COMMITTED_WITHIN = timedelta(minutes=2)
+_CHANGED_AT_ONCE = 50_000
+# A way is a chain of circles somewhat wider than it; `Way.holds` has the last word.
+_LEAST_LINK_M, _WIDER = 1_000, 1.25
+
+ShareOfUsual = Callable[[SeriesTick], Decimal | None]
+Found = dict[int, list[int]]  # by watch the numbers of the ticks
+
+
+class Matchers:
+    """Safe from many threads: one at a time works with it."""
+
+    def __init__(self) -> None:
+        self._stations = {rule: StationMatcher() for rule in PRICE_RULES}
+        self._areas = {rule: AreaMatcher() for rule in PRICE_RULES}
+        self._has_areas = dict.fromkeys(PRICE_RULES, False)
+        self._recent: dict[int, tuple[int, int | None]] = {}
+        self._lock = threading.Lock()
+        self.loaded_at: datetime | None = None
+        self._looked_at: datetime | None = None
+
+    def load(self, unit: UnitOfWork, at: datetime) -> None:
+        """All live watches, instead of what was there."""
+        stations: dict[Rule, _Columns] = {rule: _Columns() for rule in PRICE_RULES}
+        for page in unit.watches.levels(at):
+            for row in page:
+                stations[row.rule].put(row.id, row.series_id & _PLACES, row.level, row.again_level)
+        circles: dict[Rule, list[AreaWish]] = defaultdict(list)
+        for watches in unit.watches.areas(at):
+            for one in watches:
+                circles[one.rule] += _circles(one)
+        with self._lock:
+            for rule in PRICE_RULES:
+                self._stations[rule] = stations[rule].matcher()
+                self._areas[rule] = _area_matcher(circles[rule])
+                self._has_areas[rule] = bool(circles[rule])
+            self._recent = {}
+            self.loaded_at = self._looked_at = at
+
+    def freshen(self, unit: UnitOfWork, at: datetime) -> None:
+        """What was made or changed since the last look."""
+        with self._lock:
+            assert self._looked_at is not None, "loaded first"
+            recent: dict[int, tuple[int, int | None]] = {}
+            for one in unit.watches.changed(self._looked_at - _COMMITTED_WITHIN, _CHANGED_AT_ONCE):
+                if one.rule in PRICE_RULES:
+                    recent[one.id] = one.level, one.again_level
+                    if self._recent.get(one.id) != recent[one.id]:
+                        self._put(one)
+            self._recent, self._looked_at = recent, at
+
+    def _put(self, one: StandingWatch) -> None:
+        match one.place:
+            case StationGuns():
+                for level in _levels(one.rule, one.level, one.again_level):
+                    self._stations[one.rule].add(one.id, one.place.series_id & _PLACES, level)
+            case _:
+                self._has_areas[one.rule] = True
+                for circle in _circles(one):
+                    self._areas[one.rule].add(circle)
+
+    # --- matching ---------------------------------------------------------------------------------------------
+
+    def crossed(
+        self,
+        ticks: Sequence[SeriesTick],
+        spots: Callable[[Iterable[str]], Mapping[str, StationSpot]],
+        share: ShareOfUsual,
+    ) -> Found:
+        """By watch the ticks that may concern it; `spots` and `share` are asked where somebody watches alone."""
+        with self._lock:
+            known = np.array([n for n, one in enumerate(ticks) if one.tick.new is not None], np.int64)
+            if not len(known):
+                return {}
+            batch = self._batch([ticks[n] for n in known], spots)
+            pairs = [self._of(Rule.BELOW, batch)]
+            # The lowest price of many days is not what was asked a moment ago.
+            fallen = _where(batch, np.flatnonzero(batch.new < batch.old))
+            pairs.append(_renumbered(self._of(Rule.LOWEST, _from_unknown(fallen[0])), fallen[1]))
+            pairs.append(self._below_usual(batch, [ticks[n] for n in known], share))
+            # Of a pair that was found by two levels, or by two circles of a way, one.
+            every = np.concatenate([ids << _NUMBER_BITS | known[numbers] for ids, numbers in pairs])
+            found: Found = defaultdict(list)
+            for pair in np.unique(every).tolist():
+                found[pair >> _NUMBER_BITS].append(pair & _NUMBERS)
+            return found
+
+    def _batch(
+        self, ticks: Sequence[SeriesTick], spots: Callable[[Iterable[str]], Mapping[str, StationSpot]]
+    ) -> Ticks:
+        count = len(ticks)
+        place = np.array([one.series.id & _PLACES for one in ticks], np.int64)
+        old = np.array([units_up(one.tick.old) for one in ticks], np.int64)
+        new = np.array([units_up(one.tick.new) for one in ticks], np.int64)
+        # Where nobody watches an area, nobody asks where the stations are.
+        if not any(self._has_areas.values()):
+            nothing, nowhere = np.zeros(count, np.int64), np.zeros(count)
+            return Ticks(place, old, new, nowhere, nowhere, nothing, nothing, nothing)
+        where = spots({one.series.station_id for one in ticks})
+        here = [where.get(one.series.station_id) for one in ticks]
+        return Ticks(
+            place,
+            old,
+            new,
+            np.array([0.0 if one is None else one.point.lat for one in here]),
+            np.array([0.0 if one is None else one.point.lng for one in here]),
+            np.array([plug_bits(frozenset({one.series.plug})) for one in ticks], np.int64),
+            np.array([_watts(one.series.power_kw) for one in ticks], np.int64),
+            np.array([0 if one is None else operator_number(one.operator_id) for one in here], np.int64),
+        )
+
+    def _of(self, rule: Rule, ticks: Ticks) -> tuple[Ints, Ints]:
+        ids, numbers = self._stations[rule].crossed(ticks)
+        if self._has_areas[rule]:
+            more = self._areas[rule].crossed(ticks)
+            ids, numbers = np.concatenate((ids, more[0])), np.concatenate((numbers, more[1]))
+        return ids, numbers
+
+    def _below_usual(self, batch: Ticks, ticks: Sequence[SeriesTick], share: ShareOfUsual) -> tuple[Ints, Ints]:
+        """A price that rises may be further below the usual one than before: all ticks are looked at where somebody
+        watches for that."""
+        everywhere = _from_unknown(batch)
+        watched = np.unique(self._of(Rule.BELOW_USUAL, _replaced(everywhere, np.zeros_like(batch.new)))[1])
+        shares = {int(number): share(ticks[number]) for number in watched}
+        known = np.array([number for number, one in shares.items() if one is not None], np.int64)
+        some, numbers = _where(everywhere, known)
+        values = np.array([units_up(shares[number]) for number in known.tolist()], np.int64)
+        return _renumbered(self._of(Rule.BELOW_USUAL, _replaced(some, values)), numbers)
+
+    @property
+    def nbytes(self) -> int:
+        stations, areas = self._stations.values(), self._areas.values()
+        return sum(one.nbytes for one in stations) + sum(one.nbytes for one in areas)
+
+
+class _Columns:
+    """Watches on stations on their way into a matcher."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.places: list[int] = []
+        self.levels: list[int] = []
+
+    def put(self, watch_id: int, place: int, level: int, again_level: int | None) -> None:
+        for one in (level,) if again_level is None else (level, again_level):
+            self.ids.append(watch_id)
+            self.places.append(place)
+            self.levels.append(min(one, _HIGHEST))
+
+    def matcher(self) -> StationMatcher:
+        made = StationMatcher()
+        made.load(*(np.array(column, np.int64) for column in (self.ids, self.places, self.levels)))
+        return made
+
+
+def _levels(rule: Rule, level: int, again_level: int | None) -> set[int]:
+    """Only a price is found when it crosses a level; the others whenever they lie below it."""
+    every = {level, again_level} if rule is Rule.BELOW else {level}
+    return {min(one, _HIGHEST) for one in every if one is not None}
+
+
+def _circles(one: StandingWatch) -> Iterator[AreaWish]:
+    match one.place:
+        case Area():
+            links = [(one.place.centre, one.place.radius_m)]
+        case Way():
+            links = list(chain(one.place))
+        case StationGuns():
+            return
+    needs = one.place.needs
+    plugs, power_w, operator = plug_bits(needs.plugs), _watts(needs.min_power_kw), operator_number(needs.operator_id)
+    for centre, radius_m in links:
+        for level in _levels(one.rule, one.level, one.again_level):
+            yield AreaWish(one.id, centre.lat, centre.lng, radius_m, level, plugs, power_w, operator)
+
+
+def chain(way: Way) -> Iterator[tuple[Point, int]]:
+    """Circles that together hold all that lies along the way."""
+    radius_m = max(int(way.width_m * _WIDER), _LEAST_LINK_M)
+    # So near to each other that where two of them meet is still as wide as the way.
+    apart_m = 2 * math.sqrt(radius_m**2 - way.width_m**2) * 0.99
+    for one, other in zip(way.points, way.points[1:], strict=False):
+        links = max(math.ceil(distance_m(one, other) / apart_m), 1)
+        for n in range(links + 1):
+            part = n / links
+            yield Point(one.lat + (other.lat - one.lat) * part, one.lng + (other.lng - one.lng) * part), radius_m
+
+
+def _area_matcher(circles: Sequence[AreaWish]) -> AreaMatcher:
+    made = AreaMatcher()
+    made.load(
+        ids=np.array([one.id for one in circles], np.int64),
+        lat=np.array([one.lat for one in circles]),
+        lng=np.array([one.lng for one in circles]),
+        radius_m=np.array([one.radius_m for one in circles], np.int64),
+        thresholds=np.array([one.threshold for one in circles], np.int64),
+        plugs=np.array([one.plugs for one in circles], np.int64),
+        power_w=np.array([one.power_w for one in circles], np.int64),
+        operator=np.array([one.operator for one in circles], np.int64),
+    )
+    return made
+
+
+def _watts(power_kw: Decimal | None) -> int:
+    return int((power_kw or 0) * 1000)
+
+
+def _where(ticks: Ticks, numbers: Ints) -> tuple[Ticks, Ints]:
+    """Some of the ticks, and their numbers."""
+    return Ticks(
+        ticks.place[numbers], ticks.old[numbers], ticks.new[numbers], ticks.lat[numbers], ticks.lng[numbers],
+        ticks.plugs[numbers], ticks.power_w[numbers], ticks.operator[numbers],
+    ), numbers  # fmt: skip
+
+
+def _from_unknown(ticks: Ticks) -> Ticks:
+    return Ticks(
+        ticks.place, np.full_like(ticks.old, _UNKNOWN), ticks.new, ticks.lat, ticks.lng, ticks.plugs, ticks.power_w,
+        ticks.operator,
+    )  # fmt: skip
+
+
+def _replaced(ticks: Ticks, new: Ints) -> Ticks:
+    return Ticks(
+        ticks.place, ticks.old, new, ticks.lat, ticks.lng, ticks.plugs, ticks.power_w, ticks.operator
+    )  # fmt: skip
+
+
+def _renumbered(found: tuple[Ints, Ints], numbers: Ints) -> tuple[Ints, Ints]:
+    return found[0], numbers[found[1]]
