@@ -32,6 +32,7 @@ from bots.miniapp import (
     prices,
     safety,
     wallet,
+    watches,
 )
 from bots.miniapp.api import LabelUrl, no_labels
 from bots.miniapp.query import refusal
@@ -84,6 +85,7 @@ def create_app(
     app.register_api(wallet.blueprint(services))
     app.register_api(guns.blueprint(services, read_photo))
     app.register_api(charges.blueprint(services))
+    app.register_api(watches.blueprint(services))
     app.register_blueprint(page.blueprint(services, tiles, label_url))
     app.register_blueprint(money_page.blueprint(services))
     app.register_blueprint(charge_page.blueprint(services))

@@ -17,12 +17,12 @@ assert set(LANGUAGE.__args__) == set(LANGUAGES)  # type: ignore[attr-defined]  #
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM on the person's own clock")]
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
     """A JSON number as it is written: 40.1 is not 40.10000000000000142."""
     return str(value) if isinstance(value, float) else value
 
 
-Kwh = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False, max_digits=9)]
+Kwh = Annotated[Decimal, BeforeValidator(exact), Field(allow_inf_nan=False, max_digits=9)]
 
 
 class Body(BaseModel):
@@ -104,7 +104,7 @@ class MeBody(Body):
     """What is left out stays as it is."""
 
     language: LANGUAGE | None = None
-    kwh: Annotated[Decimal, BeforeValidator(_exact), Field(ge=LEAST_KWH, le=MOST_KWH)] | None = None
+    kwh: Annotated[Decimal, BeforeValidator(exact), Field(ge=LEAST_KWH, le=MOST_KWH)] | None = None
     mode: Mode | None = None
     time_zone: str | None = Field(default=None, max_length=64, description="An IANA name, or empty")
     quiet: QuietBody | None = Field(default=None, description="null ends the quiet hours")
