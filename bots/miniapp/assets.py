@@ -16,6 +16,8 @@ _KINDS = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-
 _BUNDLES = {
     "js": ("*.js",),
     "css": ("*.css",),
+    "prices.js": ("prices/*.js",),
+    "prices.css": ("prices/*.css",),
     "wallet.js": ("10-tools.js", "30-sheet.js", "35-running.js", "wallet/*.js"),
     "wallet.css": ("wallet/*.css",),
     "charge.js": (

@@ -24,7 +24,7 @@ _LISTS = ("plug", "operator", "facility")
 
 
 def blueprint(services: Services, tiles: Tiles | None, label_url: LabelUrl = no_labels) -> Blueprint:
-    """The page and its two assets."""
+    """The page and its assets."""
     page = Blueprint("page", __name__, template_folder="templates")
 
     @page.get("/")
@@ -71,6 +71,7 @@ def _render(tiles: Tiles | None, found: dict[str, Any], *, error: str = "", stat
         "strings": page_strings(),
         "rows": ROWS_AT_ONCE,
         "kwh": {"least": int(LEAST_KWH), "most": int(MOST_KWH)},
+        "prices": {kind: f"/assets/{assets()[f'prices_{kind}'].name}" for kind in ("js", "css")},
         "tiles": tiles and {"url": tiles.url, "datum": tiles.datum.value, "attribution": tiles.attribution},
         "asked": {name: value for name, value in request.args.items() if len(value) < 200},
         **found,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from bots import prices
 from bots.wording import N_, phrases, wording
 from core.user import LANGUAGES
 
@@ -79,6 +80,17 @@ _SENTENCES = {
     "gcj_help": N_("Try this when everything seems about 500 m off."),
     "price_today": N_("Price today"),
     "price_now": N_("{price} now"),
+    "prices": N_("Price over time"),
+    "prices_kind": N_("Which guns"),
+    "prices_none": N_("There is no price history here: this station has never told a price."),
+    "prices_empty": N_("No price seen in this time yet."),
+    "prices_line": N_("price per kWh"),
+    "prices_band": N_("usual at this hour"),
+    "prices_mean": N_("mean of the day, lowest to highest"),
+    "prices_usual": N_("usual"),
+    "prices_ahead": N_("by the tariff"),
+    "prices_now": N_("now"),
+    "prices_lowest": N_("lowest {price}"),
     "guns": N_("Guns"),
     "guns_more": N_("{n} more guns"),
     "gun": N_("Gun {label}"),
@@ -112,6 +124,7 @@ def page_strings() -> dict[str, dict[str, str]]:
     for language in LANGUAGES:
         say = wording(language)
         texts = {key: say(message) for key, message in _SENTENCES.items()}
+        texts |= {f"span.{days}": say(message) for days, message in prices.SPANS.items()}
         for name, table in _TABLES.items():
             texts |= {f"{name}.{one.value}": say(message) for one, message in table.items()}
         spoken[language] = texts

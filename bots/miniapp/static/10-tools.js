@@ -13,7 +13,7 @@ function t(key, values) {
 
 // el("p", {class: "note"}, "text", child, …): strings become text nodes, empty children are left out.
 function el(tag, attributes) {
-  var svg = tag === "svg" || tag === "rect" || tag === "line" || tag === "text" || tag === "use";
+  var svg = /^(svg|rect|line|text|use|path|circle)$/.test(tag);
   var node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   Object.keys(attributes || {}).forEach(function (name) {
     if (name === "onclick") node.addEventListener("click", attributes[name]);
