@@ -22,6 +22,26 @@ class Sender(Protocol):
     def send(self, row: OutboxRow, said: Said) -> Result: ...
 
 
+def reached(database: Database, clock: Clock, row: OutboxRow) -> Reach | Result:
+    """Whom a row is for, or why nothing is said to them here and now: since it was written they may have gone, asked
+    for silence or fallen asleep, and their chat may be another person's."""
+    with database.read() as unit:
+        reach = unit.chats.reach(row.user_id)
+    if reach is None:
+        return Result(Fate.POINTLESS, error="the person is gone")
+    if row.klass in CAN_WAIT:
+        if reach.stopped:
+            return Result(Fate.POINTLESS, error="they want nothing unasked")
+        now = clock.now()
+        until = quiet_until(reach, now)
+        if until is not None:
+            return Result(Fate.LATER, retry_after=until - now)
+    if row.address not in {chat.identity.external_id for chat in reach.chats}:
+        # Unlinked since, or another person's now: they must not read it.
+        return Result(Fate.ELSEWHERE, error="the chat is no longer theirs")
+    return reach
+
+
 class Saying:
     """Handles rows of kind "say". `senders` by channel of the outbox."""
 
@@ -29,16 +49,9 @@ class Saying:
         self.database, self.clock, self.senders = database, clock, senders
 
     def __call__(self, row: OutboxRow) -> Result:
-        with self.database.read() as unit:
-            reach = unit.chats.reach(row.user_id)
-        if reach is None:
-            return Result(Fate.POINTLESS, error="the person is gone")
-        held_back = self._held_back(row, reach)
-        if held_back is not None:
-            return held_back
-        if row.address not in {chat.identity.external_id for chat in reach.chats}:
-            # Unlinked since, or another person's now: they must not read it.
-            return Result(Fate.ELSEWHERE, error="the chat is no longer theirs")
+        reach = reached(self.database, self.clock, row)
+        if isinstance(reach, Result):
+            return reach
         sender = self.senders.get(row.channel)
         if sender is None:
             return Result(Fate.ELSEWHERE, error=f"nothing is set up to speak through {row.channel}")
@@ -48,16 +61,6 @@ class Saying:
             log.exception("a message cannot be put into words", extra={"outbox_id": row.id})
             return Result(Fate.REFUSED, error=f"cannot be put into words: {type(error).__name__}")
         return sender.send(row, said)
-
-    def _held_back(self, row: OutboxRow, reach: Reach) -> Result | None:
-        """The person may have asked for silence, or gone to sleep, since it was written."""
-        if row.klass not in CAN_WAIT:
-            return None
-        if reach.stopped:
-            return Result(Fate.POINTLESS, error="they want nothing unasked")
-        now = self.clock.now()
-        until = quiet_until(reach, now)
-        return Result(Fate.LATER, retry_after=until - now) if until is not None else None
 
     @staticmethod
     def _said(row: OutboxRow, reach: Reach) -> Said:

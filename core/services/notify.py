@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,9 +15,11 @@ from core.ports import Reach, UnitOfWork
 from core.user import Channel
 
 SAY = "say"
+ALERT = "alert"  # of core.services.alerts: all that a person's watches have found by one moment
 WECHAT_TEMPLATE, WECHAT_LEAVE = "wechat_template", "wechat_leave"
 # Of the five messages that WeChat takes after one of the person's, two are kept for their money.
 ALERTS_LEAVE_ROOM_AT = 3
+_DOUBT_FOR = timedelta(days=7)  # what may not have arrived longer ago is no news
 CAN_WAIT = frozenset({MessageClass.ALERT, MessageClass.NOTICE})
 _MORE_OF_WECHAT = frozenset({WECHAT_TEMPLATE, WECHAT_LEAVE})
 _ZONES = {Channel.WECHAT: "Asia/Shanghai"}  # of somebody who has not told us theirs
@@ -123,9 +125,11 @@ def quiet_until(reach: Reach, at: datetime) -> datetime | None:
     return end.astimezone(at.tzinfo)
 
 
-def uncertain_alerts(unit: UnitOfWork, user_id: str, since: datetime) -> int:
-    """How many alerts may not have reached this person: their daily digest says so."""
-    return unit.outbox.uncertain_of(user_id, MessageClass.ALERT, since)
+def uncertain_alerts(unit: UnitOfWork, user_ids: Sequence[str], at: datetime) -> int:
+    """How many messages of alerts may not have reached this person since one surely did: the next one says so."""
+    sent = (unit.outbox.last_sent(one, MessageClass.ALERT) for one in user_ids)
+    since = max([at - _DOUBT_FOR, *(one for one in sent if one is not None)])
+    return sum(unit.outbox.uncertain_of(one, MessageClass.ALERT, since) for one in user_ids)
 
 
 def _plain(value: object) -> Any:

@@ -1,0 +1,61 @@
+"""The outbox's handler for alerts: what is still true of them is said in one message, and only once.
+
+The row carries nothing: its alerts are looked at when they are said. Killed in the middle of it, the row's class
+(alert: one too few is better than one too many) decides what becomes of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from bots.saying import Sender, reached
+from bots.wording import Wording, wording
+from core.outbox import Fate, OutboxRow, Result
+from core.ports import Clock, Database
+from core.services.alerts.telling import AlertsNow, TellingService
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class SaysAlerts(Protocol):
+    """A channel in which alerts can be said. Never raises: what came of it is the result."""
+
+    def send_alerts(self, row: OutboxRow, say: Wording, now: AlertsNow) -> Result: ...
+
+
+class AlertSaying:
+    """Handles rows of kind "alert". Of `senders`, by channel of the outbox, those that say alerts are asked."""
+
+    def __init__(
+        self, database: Database, clock: Clock, telling: TellingService, senders: Mapping[str, Sender | SaysAlerts]
+    ) -> None:
+        self.database, self.clock, self.telling, self.senders = database, clock, telling, senders
+
+    def __call__(self, row: OutboxRow) -> Result:
+        reach = reached(self.database, self.clock, row)
+        if isinstance(reach, Result):
+            return reach
+        sender = self.senders.get(row.channel)
+        if not isinstance(sender, SaysAlerts):
+            return Result(Fate.ELSEWHERE, error=f"no alert is said through {row.channel}")
+        try:
+            now = self.telling.of_row(row.id, row.user_id)
+        except Exception as error:
+            log.exception("alerts could not be looked at", extra={"outbox_id": row.id})
+            return Result(Fate.NOT_SENT, error=type(error).__name__)
+        if now is None:
+            return Result(Fate.POINTLESS, error="no longer true")
+        result = sender.send_alerts(row, wording(reach.language), now)
+        if result.fate is Fate.SENT:
+            self._told(row, now)
+        return result
+
+    def _told(self, row: OutboxRow, now: AlertsNow) -> None:
+        """It was said, whatever comes: a database that is away for a moment must not put that in doubt."""
+        try:
+            self.telling.told(now)
+        except Exception:
+            log.exception("alerts could not be marked as told", extra={"outbox_id": row.id})
