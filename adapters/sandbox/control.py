@@ -2,6 +2,7 @@
 
 POST /control/status {"connector_id", "status", "park_status"?, "seconds"?}   hold a gun; status null lets go
 POST /control/price  {"station_id", "factor"} | {"station_id", "energy", "service"} | {"station_id"} to reset
+                     and told at once to who registered over OCPI
 POST /control/fault  {"kind": "silent" | "slow" | "broken" | null, "seconds"?, "delay_s"?}
 POST /control/clock  {"at": RFC 3339 time | null, "speed"?}    stop the city's clock, or run it faster; null: as usual
                      (a fast clock runs into the future, and so do its bills: let it start in the past)
@@ -32,7 +33,7 @@ from adapters.sandbox.faults import ChargingFault
 from adapters.sandbox.life import Bay, GunState, Status
 from adapters.sandbox.operator import Fault, Operator
 from adapters.sandbox.pushes import CecCourier
-from adapters.sandbox.queue import Queues
+from adapters.sandbox.queue import PRICE, Queues
 
 _DEFAULT_HOLD_S = 600.0
 _DEFAULT_FAULT_S = 30.0
@@ -97,6 +98,7 @@ def _price(levers: Levers, wish: Wish) -> None:
         operator.set_price(station_id, _number(wish["energy"]), _number(wish["service"]))
     else:
         operator.reset_price(station_id)
+    levers.queues.send(PRICE, {"StationID": station_id}, "")
 
 
 def _fault(levers: Levers, wish: Wish) -> None:

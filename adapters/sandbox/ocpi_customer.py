@@ -17,7 +17,7 @@ from adapters.sandbox import ocpi_objects
 from adapters.sandbox.charge import Stage
 from adapters.sandbox.ocpi_objects import COUNTRY, PARTY, Object
 from adapters.sandbox.operator import Operator
-from adapters.sandbox.queue import BILL, GUN_STATUS, Delivery
+from adapters.sandbox.queue import BILL, GUN_STATUS, PRICE, Delivery
 
 Message = Mapping[str, Any]
 Push = tuple[str, str, str, Any]  # method, address, token, body
@@ -112,6 +112,9 @@ class OcpiCourier:
         if interface == GUN_STATUS:
             yield from self._gun(message["ConnectorStatusInfo"]["ConnectorID"])
             return
+        if interface == PRICE:
+            yield from self._tariffs(message["StationID"])
+            return
         key = str(message["StartChargeSeq"])
         start = self._operator.books.kept("start", key) or {}
         if interface == "ocpi_result":
@@ -135,6 +138,12 @@ class OcpiCourier:
             evse = ocpi_objects.evse(self._operator, place, gun)
             url = f"{there[0]}/{COUNTRY}/{PARTY}/{quote(place.id)}/{quote(gun.id)}"
             yield "PATCH", url, there[1], {name: evse[name] for name in ("status", "last_updated")}
+
+    def _tariffs(self, station_id: str) -> Iterator[Push]:
+        there = self._registration.endpoint("tariffs")
+        if there is not None:
+            for tariff in ocpi_objects.tariffs(self._operator, self._operator.city.place_of[station_id]):
+                yield "PUT", f"{there[0]}/{COUNTRY}/{PARTY}/{quote(tariff['id'])}", there[1], tariff
 
     def _result(self, response_url: Any, result: str) -> Iterator[Push]:
         customer = self._registration.read()

@@ -22,6 +22,7 @@ Message = Mapping[str, Any]
 _TRIES = 4  # T/CEC 102.4: more than three times, about a minute apart
 _MOST_WAITING = 10_000
 BILL, GUN_STATUS = "notification_charge_order_info", "notification_stationStatus"
+PRICE = "tariff"  # T/CEC 102 has no push of a price
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,14 @@ class PushQueue:
 
 
 class Queues:
-    """One queue per protocol: a charge is told to who asked for it, the state of a gun to both."""
+    """One queue per protocol: a charge is told to who asked for it, the state of a gun to both, a price over OCPI."""
 
     def __init__(self, cec: PushQueue, ocpi: PushQueue, ocpi_prefix: str) -> None:
         self.cec, self.ocpi, self._ocpi_prefix = cec, ocpi, ocpi_prefix
 
     def send(self, interface: str, message: Message, gun_id: str, *, delay_s: float = 0.0) -> None:
         seq = message.get("StartChargeSeq")
-        over_ocpi = seq is not None and str(seq).startswith(self._ocpi_prefix)
+        over_ocpi = interface == PRICE or (seq is not None and str(seq).startswith(self._ocpi_prefix))
         if not over_ocpi:
             self.cec.send(interface, message, gun_id, delay_s=delay_s)
         if over_ocpi or interface == GUN_STATUS:

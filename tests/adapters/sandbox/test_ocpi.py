@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from core.ports import StartsCharging
 from core.services.catalogue import CatalogueService
 from core.services.desk import SupplierDeskService
 from core.station import ConnectorRef, ConnectorStatus
-from core.tariff import Dimension, idle_fee
+from core.tariff import Dimension, SessionState, idle_fee
 from storage.engine import open_engine
 from storage.redis_stream import NoChangeStream
 from storage.unit_of_work import SqlDatabase
@@ -226,6 +227,14 @@ class TestCatalogue:
             assert not guns
         assert idle > 100
 
+    def test_a_changed_price_is_told_at_once(self, site: OcpiGuest) -> None:
+        ref = site.free_gun()
+        place = site.city.gun_of[site.gun_id(ref)][0]
+        site.sandbox.pull("price", station_id=place.id, energy="0.4100", service="0.3000")
+        site.wait_for(lambda: price(site, ref) == Decimal("0.71") or None)
+        site.sandbox.pull("price", station_id=place.id)
+        site.wait_for(lambda: price(site, ref) != Decimal("0.71") or None)
+
     def test_a_delta_has_only_what_changed(self, site: OcpiGuest) -> None:
         gun = site.gun_id(site.free_gun())
         site.sandbox.pull("status", connector_id=gun, status=255, seconds=10**7)
@@ -235,6 +244,16 @@ class TestCatalogue:
         assert len(places) < len(site.city.places) / 2
         statuses = {one["uid"]: one["status"] for place in changed for one in place["evses"]}
         assert statuses[gun] == "OUTOFORDER"
+
+
+def price(site: OcpiGuest, ref: ConnectorRef) -> Decimal:
+    """What we believe that a kWh costs at this gun now."""
+    with site.database.read() as unit:
+        [station_id] = unit.catalogue.station_ids(site.supplier_id, [ref])
+        [station] = unit.catalogue.stations([station_id])
+        gun = next(one for one in station.connectors if one.ref == ref)
+        tariff = unit.catalogue.tariffs([str(gun.tariff_id)])[str(gun.tariff_id)]
+    return tariff.prices_at(datetime.now(UTC), SessionState())[Dimension.ENERGY].price
 
 
 def ask(site: OcpiGuest, path: str, **params: Any) -> Any:
