@@ -2,6 +2,7 @@
 
 POST /control/status {"connector_id", "status", "park_status"?, "seconds"?}   hold a gun; status null lets go
 POST /control/price  {"station_id", "factor"} | {"station_id", "energy", "service"} | {"station_id"} to reset
+                     {"station_id", "periods": [{"start": HHmmss, "energy", "service"}, …]}: a day of prices
                      and told at once to who registered over OCPI
 POST /control/fault  {"kind": "silent" | "slow" | "broken" | null, "seconds"?, "delay_s"?}
 POST /control/clock  {"at": RFC 3339 time | null, "speed"?}    stop the city's clock, or run it faster; null: as usual
@@ -94,6 +95,9 @@ def _price(levers: Levers, wish: Wish) -> None:
     station_id = str(wish["station_id"])
     if "factor" in wish:
         operator.multiply_price(station_id, _number(wish["factor"]))
+    elif "periods" in wish:
+        periods = [(str(one["start"]), _number(one["energy"]), _number(one["service"])) for one in wish["periods"]]
+        operator.set_day(station_id, periods)
     elif "energy" in wish:
         operator.set_price(station_id, _number(wish["energy"]), _number(wish["service"]))
     else:

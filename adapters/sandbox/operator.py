@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from adapters.sandbox.books import Books
 from adapters.sandbox.city import City, Gun, Place
 from adapters.sandbox.clock import CityClock
 from adapters.sandbox.life import GunState, Life, Status
-from adapters.sandbox.prices import DayPrices, flat_prices
+from adapters.sandbox.prices import DayPrices, day_prices_of, flat_prices
 
 _BOOK_EVERY = timedelta(minutes=1)
 _LONGEST_CATCH_UP = timedelta(days=1)
@@ -180,6 +180,14 @@ class Operator:
         self._set_prices[station_id] = flat_prices(energy, service)
         self._priced_at[station_id] = self._real_now()
         self._note("price", f"{station_id} = {energy} + {service}")
+
+    def set_day(self, station_id: str, periods: Sequence[tuple[str, Decimal, Decimal]]) -> None:
+        """Prices by hour of the day, for all guns of a station. Raises ValueError for starts that are no times."""
+        _ = self.city.place_of[station_id]
+        day = day_prices_of(periods)
+        self._set_prices[station_id] = day
+        self._priced_at[station_id] = self._real_now()
+        self._note("price", f"{station_id} = {len(day)} periods")
 
     def reset_price(self, station_id: str) -> None:
         _ = self.city.place_of[station_id]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import time
 from decimal import ROUND_HALF_UP, Decimal
 
 _PEAK, _FLAT, _VALLEY = Decimal("1.2200"), Decimal("0.7300"), Decimal("0.2900")
@@ -48,6 +50,15 @@ def day_prices(plan: str, service: Decimal) -> DayPrices:
 
 def flat_prices(energy: Decimal, service: Decimal) -> DayPrices:
     return (PricePeriod("000000", _rounded(energy), _rounded(service)),)
+
+
+def day_prices_of(periods: Sequence[tuple[str, Decimal, Decimal]]) -> DayPrices:
+    """From (start, energy, service), in any order. Raises ValueError for a start that is no time, or for none."""
+    starts = [time(int(start[:2]), int(start[2:4]), int(start[4:])) for start, _, _ in periods]
+    if not starts or len(set(starts)) < len(starts):
+        raise ValueError("each period has a start of its own")
+    by_start = {start: (energy, service) for start, energy, service in periods}
+    return tuple(PricePeriod(start, *map(_rounded, by_start[start])) for start in sorted(by_start))
 
 
 def _rounded(price: Decimal) -> Decimal:

@@ -63,6 +63,17 @@ def test_prices_are_multiplied_set_and_reset(operator: Operator, city: City) -> 
     assert operator.prices(place, gun) == usual
 
 
+def test_a_day_of_prices_is_set(operator: Operator, city: City) -> None:
+    place = city.places[0]
+    gun = next(place.guns)
+    night, day = ("000000", Decimal("0.3"), Decimal("0.2")), ("073000", Decimal("0.9"), Decimal("0.2"))
+    operator.set_day(place.id, [day, night])
+    assert [(one.start, one.energy) for one in operator.prices(place, gun)] == [night[:2], day[:2]]
+    for wrong in ([], [night, night], [("240000", Decimal(1), Decimal(1))], [("noon", Decimal(1), Decimal(1))]):
+        with pytest.raises(ValueError, match=r"."):
+            operator.set_day(place.id, wrong)
+
+
 def test_a_price_is_changed_at_one_station_only(operator: Operator, city: City) -> None:
     operator.multiply_price(city.places[0].id, Decimal("0.5"))
     assert all(operator.prices(place, gun) == place.prices(gun) for place in city.places[1:] for gun in place.guns)
