@@ -39,7 +39,7 @@ _BAR = {30: 8.0, 90: 2.6}
 _LEAST_HEIGHT = 0.12
 _BAND_AT_LEAST = 0.05
 _TICK_EVERY = {1: timedelta(hours=4), 7: timedelta(days=1), 30: timedelta(days=5), 90: timedelta(days=15)}
-# Families with Chinese glyphs, the best first. No font comes with us.
+# Families with Chinese glyphs, the best first. No font comes with us; scripts/setup.sh installs WenQuanYi Micro Hei.
 _CHINESE = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC", "Microsoft YaHei",
     "Noto Sans CJK JP", "Noto Sans CJK TC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei",
@@ -341,7 +341,9 @@ def _font() -> tuple[FontProperties, bool]:
     for family in _CHINESE:
         if _has_chinese(installed, family):
             return font_manager.FontProperties(fname=installed[family]), True
-    log.warning("no Chinese font is installed (fonts-noto-cjk): pictures of prices are labelled in English")
+    log.warning(
+        "no Chinese font is installed (fonts-wqy-microhei has one): pictures of prices are labelled in English"
+    )
     return font_manager.FontProperties(fname=installed[_PLAIN]), False
 
 

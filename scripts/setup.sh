@@ -78,7 +78,12 @@ has_redis() { .venv/bin/python -c 'import sys; from jobs.redis_server import red
 has_zbar() { .venv/bin/python -c 'import sys, ctypes.util; sys.exit(not ctypes.util.find_library("zbar"))'; }
 has_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; }
 has_chromium() { command -v chromedriver >/dev/null 2>&1 && { command -v chromium || command -v google-chrome; } >/dev/null 2>&1; }
-has_cjk_font() { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh 2>/dev/null | grep -q .; }
+# Not every machine with fonts has fc-list.
+has_chinese_font() {
+    command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh 2>/dev/null | grep -q . && return
+    find /usr/share/fonts /usr/local/share/fonts -type f 2>/dev/null |
+        grep -Eiq 'cjk|wqy|droidsansfallback|sourcehan|noto(sans|serif)sc'
+}
 
 missing=""
 want() { missing="$missing $*"; }
@@ -97,10 +102,11 @@ apt() {
 install_system_packages() {
     has_redis || want redis-server
     has_zbar || want libzbar0
+    # 1.6 MB; fonts-noto-cjk, which serves as well, is 56 MB.
+    has_chinese_font || want fonts-wqy-microhei
     if [ $dev = yes ]; then
         has_postgres || want postgresql
         has_chromium || want chromium chromium-driver
-        has_cjk_font || want fonts-noto-cjk
     fi
     [ -z "$missing" ] && return
     say "installing with apt-get:$missing"
@@ -111,6 +117,7 @@ install_system_packages() {
     say "could not install:$missing (see .venv/apt.log); going on without. What that means:"
     has_redis || say "  redis-server: no worker; the clock does its work instead"
     has_zbar || say "  libzbar0: gun codes are read by the other decoder alone"
+    has_chinese_font || say "  fonts-wqy-microhei: pictures of prices are labelled in English"
     if [ $dev = yes ]; then
         has_postgres || say "  postgresql: the storage tests run on SQLite only"
         has_chromium || say "  chromium, chromium-driver: the page is not tested in a browser"

@@ -80,6 +80,28 @@ def test_without_a_chinese_font_it_speaks_english(history: PriceHistory, monkeyp
         charts._font.cache_clear()
 
 
+def test_a_chinese_font_that_was_installed_since_the_fonts_were_listed_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from matplotlib.font_manager import fontManager
+
+    font, chinese = charts._font()
+    if not chinese:
+        pytest.skip("no Chinese font on this machine")
+    monkeypatch.setattr(fontManager, "ttflist", [one for one in fontManager.ttflist if one.name == charts._PLAIN])
+    charts._font.cache_clear()
+    try:
+        found, chinese = charts._font()
+    finally:
+        charts._font.cache_clear()
+    assert chinese
+    assert found.get_file() == font.get_file(), "the file, and which of the fonts in it"
+
+
+def test_which_guns_are_meant_stands_in_it(history: PriceHistory) -> None:
+    assert picture(history, guns="GB/T AC · 7 kW").tobytes() != picture(history).tobytes()
+
+
 @pytest.mark.parametrize("name", ["$\\frac{1}{0}$ $x", "<b>&\x00\x1b[31m\n\u202e", "⚡" * 500, "长" * 500, ""])
 def test_a_hostile_name_is_only_text(history: PriceHistory, name: str) -> None:
     picture(history, name=name)
