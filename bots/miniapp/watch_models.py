@@ -283,6 +283,24 @@ class Alert(Model):
     text: str
 
 
+class Waiting(Model):
+    """What one of the person's watches, or several about the same guns, could not tell them."""
+
+    watch_id: str
+    station_id: str
+    station: str
+    rule: Rule
+    per_kwh: DecimalText | None = Field(description="Now; null where a free gun was waited for")
+    before: DecimalText | None
+    usual: DecimalText | None = Field(description="At this hour")
+    currency: str | None
+    until: Moment | None = Field(description="When the price rises, if that is known")
+    free: int | None = Field(description="Guns that are free; null: nobody knows")
+    distance_m: int | None = Field(description="From where the watch was set, or from the middle of its area")
+    head: str
+    lines: list[str]
+
+
 class Told(Model):
     """Where alerts arrive."""
 
@@ -294,7 +312,7 @@ class Told(Model):
 class WatchList(Model):
     watches: list[Watch] = Field(description="Those that have not ended, newest first")
     next: None = Field(description="They all fit on one page")
-    waiting: list[Alert] = Field(description="What nobody could be told of yet and is still true")
+    waiting: list[Waiting] = Field(description="What nobody could be told of yet and is still true")
     told: Told
 
 

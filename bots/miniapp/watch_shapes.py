@@ -8,13 +8,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from bots import watches as said
+from bots.alerts import Block, words
 from bots.miniapp.shapes import NAME_MAX, Json, clean, coordinates, moment, per_kwh, plain
-from bots.money import joined
+from bots.money import exact, joined
+from bots.money import moment as clock
 from bots.money import per_kwh as price_text
 from bots.wording import N_, Wording
 from core.geo import Datum
 from core.ports import Reach
 from core.prices.watching import Rule
+from core.services.alerts.telling import AlertsNow
 from core.services.watches import Made, Seen, Wishable, WishesHere
 from core.watch import Area, Needs, StandingWatch, StationGuns, StoredAlert, Way
 
@@ -130,7 +133,7 @@ def alert(one: StoredAlert, name: str, say: Wording, time_zone: str) -> Json:
         "currency": what.currency,
         "also": what.also,
         "told_at": moment(one.told_at),
-        "text": joined(said.moment(say, what.at, time_zone), _what(one, say)),
+        "text": joined(clock(say, what.at, time_zone), _what(one, say)),
     }
 
 
@@ -141,7 +144,32 @@ def _what(one: StoredAlert, say: Wording) -> str:
     price = price_text(say, what.price, what.currency)
     if what.before is None:
         return price
-    return say("{price}, before {before}", price=price, before=price_text(say, what.before, what.currency))
+    return say("{price} (was {before})", price=price, before=exact(say, what.before, what.currency))
+
+
+def waiting(held: AlertsNow, say: Wording) -> list[Json]:
+    """What is still true of alerts that nobody could be told of, in the words of the chats."""
+    return [_waits(one, say) for one in words(say, held, most=len(held.alerts)).blocks]
+
+
+def _waits(block: Block, say: Wording) -> Json:
+    one = block.alert
+    price = one.price
+    return {
+        "watch_id": str(one.watch.id),
+        "station_id": one.station.id,
+        "station": clean(one.station.name, NAME_MAX),
+        "rule": one.rule.value,
+        "per_kwh": None if price is None else per_kwh(price.price),
+        "before": None if price is None or price.before is None else per_kwh(price.before),
+        "usual": None if price is None or price.usual is None else per_kwh(price.usual),
+        "currency": None if price is None else price.currency,
+        "until": moment(price.until) if price else None,
+        "free": one.guns.free,
+        "distance_m": None if one.distance_m is None else round(one.distance_m),
+        "head": block.head,
+        "lines": list(block.lines),
+    }
 
 
 def told(reach: Reach | None, say: Wording) -> Json:

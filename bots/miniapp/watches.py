@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from flask import Response
@@ -21,17 +19,13 @@ from bots.miniapp.api import STATIONS, StationPath
 from bots.miniapp.auth import BEARER, PREFIX, current_user
 from bots.miniapp.shapes import Json
 from core.errors import NotFound
-from core.ports import PriceSeries, UnitOfWork
-from core.prices.watching import Rule
 from core.services import Services
 from core.services.watches import Made, Seen
-from core.station import STATUS_FRESH_FOR
 from core.user import User
-from core.watch import Area, NewAlert, StandingWatch, StationGuns, StoredAlert
+from core.watch import Area, StandingWatch, StationGuns, StoredAlert
 
 WATCHES = Tag(name="watches", description="Standing wishes about a price or a free gun, and the alerts they made")
 LAST_ALERTS = 10
-WAITS_FOR, MOST_WAITING = timedelta(days=2), 30
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -69,8 +63,8 @@ def blueprint(services: Services) -> APIBlueprint:
         """The person's watches, what waits to be told of them, and where alerts arrive"""
         user = desk.asking()
         rows = [desk.watch(user, one) for one in services.watches.mine(user.id)]
-        waiting = desk.alerts(user, desk.untold(user))
-        return json_answer({"watches": rows, "next": None, "waiting": waiting, "told": desk.told(user)})
+        waiting, told = desk.waiting(user), desk.told(user)
+        return json_answer({"watches": rows, "next": None, "waiting": waiting, "told": told})
 
     @api.post(
         "/watches",
@@ -154,7 +148,7 @@ class _Desk:
         if body.snooze is not None:
             one = watches.snooze(user.id, one.id, until)
         if body.seen:
-            self._read(user, one)
+            self.read(user, one)
         return one
 
     def _wished(self, user: User, one: StandingWatch, amount: Decimal) -> StandingWatch:
@@ -197,34 +191,15 @@ class _Desk:
 
     # --- what waits to be told ----------------------------------------------------------------------------------
 
-    def untold(self, user: User) -> list[StoredAlert]:
+    def waiting(self, user: User) -> list[Json]:
         """What nobody could be told of and is still true, the most valuable first."""
-        now = self.services.clock.now()
-        with self.services.database.read() as unit:
-            people = unit.people.same_person(user.id)
-            waiting = unit.alerts.untold(people, now - WAITS_FOR)[:MOST_WAITING]
-            watches = {one.id: one for one in unit.watches.some(one.alert.watch_id for one in waiting)}
-            series = {one.id: one for one in unit.prices.series_of({one.alert.station_id for one in waiting})}
-            return [one for one in waiting if self._is_true(unit, one.alert, watches, series, now)]
+        held = self.services.telling.held(user.id)
+        return [] if held is None else show.waiting(held, spoken())
 
-    @staticmethod
-    def _is_true(
-        unit: UnitOfWork,
-        alert: NewAlert,
-        watches: Mapping[int, StandingWatch],
-        series: Mapping[int, PriceSeries],
-        now: datetime,
-    ) -> bool:
-        watch, its = watches.get(alert.watch_id), series.get(alert.series_id)
-        if watch is None or not watch.live(now) or its is None:
-            return False
-        if alert.rule is Rule.GUN_FREE:
-            since = now - STATUS_FRESH_FOR
-            return unit.watches.guns_now(its.station_id, its.plug, its.power_kw, since).free > 0
-        return its.price is not None and not its.lapsed and alert.price is not None and its.price <= alert.price
-
-    def _read(self, user: User, one: StandingWatch) -> None:
-        now = self.services.clock.now()
+    def read(self, user: User, watch: StandingWatch) -> None:
+        """What waited to be told of this watch needs to be told no more."""
+        if (held := self.services.telling.held(user.id)) is None:
+            return
+        seen = [number for one in held.alerts if one.watch.id == watch.id for number in one.ids]
         with self.services.database.write() as unit:
-            waiting = unit.alerts.untold(unit.people.same_person(user.id), now - WAITS_FOR)
-            unit.alerts.told([each.id for each in waiting if each.alert.watch_id == one.id], now)
+            unit.alerts.told(seen, held.at)

@@ -275,15 +275,18 @@ def comes_true(world: World, who: Person, watch_id: str, price: str, station_nam
 
 
 def test_what_waits_is_shown_while_it_is_true(world: World, lin: Person) -> None:
-    watch = sets(lin, world, amount="1.30")
+    watch = sets(lin, world, amount="1.10")
     comes_true(world, lin, watch.id, "1.00")
     assert listed(lin).waiting == [], "it costs 1.20 again"
+    sets(lin, world, amount="1.30")
     comes_true(world, lin, watch.id, "1.25")
     (alert,) = listed(lin).waiting
-    assert (alert.station, alert.per_kwh, alert.before, alert.told_at) == ("Lotus Road", "1.2500", "1.6000", None)
-    assert "¥1.25/kWh, before ¥1.60/kWh" in alert.text
+    assert (alert.watch_id, alert.per_kwh, alert.before) == (watch.id, "1.2000", "1.6000")
+    assert alert.head == "Lotus Road ¥1.20/kWh (was ¥1.60)"
     detail = shapes.WatchDetail.model_validate(lin.asks("GET", f"/watches/{watch.id}"))
     assert [one.per_kwh for one in detail.alerts] == ["1.2500", "1.0000"]
+    assert detail.alerts[0].text == "2026-11-23 04:00 UTC · ¥1.25/kWh (was ¥1.60)"
+    assert detail.alerts[0].told_at is None
     lin.asks("PATCH", f"/watches/{watch.id}", json={"seen": True})
     assert listed(lin).waiting == []
 
