@@ -41,6 +41,7 @@ from adapters.ocpi.sealed import Sealer
 from adapters.payments import callbacks as payment_callbacks_of
 from adapters.payments.config import PaymentSettings, look_at, open_payments, read_payments
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
+from bots.alert_saying import AlertSaying
 from bots.saying import Saying, Sender
 from bots.telegram.messenger import TelegramMessenger
 from bots.telegram.sender import TelegramSender
@@ -67,6 +68,7 @@ from core.services import Services
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
 from core.services.alerts import AlertService
+from core.services.alerts.telling import TellingService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -79,7 +81,7 @@ from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
-from core.services.notify import SAY, WECHAT_TEMPLATE, tell
+from core.services.notify import ALERT, SAY, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.prices import PriceService
 from core.services.privacy import PrivacyService
@@ -345,7 +347,8 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         IndexFollower(index, stream, clock).start()
     geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
     # Who does what stands in the outbox, by the kind of the row.
-    handlers: dict[str, Handler] = {SAY: Saying(database, clock, senders(settings, clock))}
+    spoken = senders(settings, clock)
+    handlers: dict[str, Handler] = {SAY: Saying(database, clock, spoken)}
     outbox = OutboxService(database, clock, queue, handlers)
     suppliers = live_suppliers(settings, database, clock)
     charging = ChargingService(database, clock, suppliers, tell=tell, ring=outbox.ring, key=quote_key(settings))
@@ -358,6 +361,8 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
     cases = CaseService(database, clock, tell=tell, ring=outbox.ring, attach=charging.attach)
     alerts = AlertService(database, clock, outbox.ring)
     prices = PriceService(database, clock, alerts.on_ticks)
+    telling = TellingService(database, clock, prices)
+    handlers[ALERT] = AlertSaying(database, clock, telling, spoken)
     return Services(
         clock=clock,
         database=database,
@@ -385,6 +390,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         merging=MergingService(database, stream, clock),
         prices=prices,
         watches=WatchService(database, clock, prices),
+        telling=telling,
         alerts=alerts,
         desk=SupplierDeskService(database, stream, clock, charging),
         limiter=Limiter(redis_url(settings)),

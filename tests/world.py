@@ -21,6 +21,7 @@ from core.services import Services
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
 from core.services.alerts import AlertService
+from core.services.alerts.telling import TellingService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -286,6 +287,7 @@ def make_world(
         merging=MergingService(database, NoChangeStream(), clock),
         prices=prices,
         watches=WatchService(database, clock, prices),
+        telling=TellingService(database, clock, prices),
         alerts=alerts,
         desk=SupplierDeskService(database, NoChangeStream(), clock, charging),
         limiter=limiter,

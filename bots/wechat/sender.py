@@ -9,19 +9,23 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bots.unsent import NeverSent
-from bots.wechat.client import ChatClosed, WechatApi, WechatRefused
+from bots.wechat import alerts
+from bots.wechat.client import TOKEN_REFUSED, WINDOW_CLOSED, ChatClosed, WechatApi, WechatRefused
 from bots.wechat.hints import hint
 from bots.wechat.render import cut_lines, plain
+from bots.wording import Wording
 from bots.wording.messages import TITLE_MAX, Said
 from core.errors import ChatUnreachable, ConfigurationError, SupplierUnavailable
 from core.outbox import Fate, OutboxRow, Result, repeated_key
 from core.ports import Clock
+from core.services.alerts.telling import AlertsNow
 
 REST = timedelta(seconds=10)
 A_MINUTE = timedelta(minutes=1)
 BEIJING = ZoneInfo("Asia/Shanghai")
 QUOTA_OF_THE_DAY, QUOTA_OF_THE_MINUTE, BUSY = 45009, 45011, -1
-NOT_FROM_US = frozenset({43101})  # the person refuses this kind, or has given no leave for another one
+NO_LEAVE = 43101
+NOT_FROM_US = frozenset({NO_LEAVE})  # the person refuses this kind, or has given no leave for another one
 REFERENCE_MAX = 32
 
 
@@ -54,7 +58,12 @@ class WechatSender:
         code = str(json.loads(row.body).get("code", ""))
         lines = filter(None, map(plain, (said.title, *said.text.split("\n"), hint(code, said.language))))
         text = cut_lines("\n".join(lines))
-        return _result(lambda: self._api.send_text(row.address, text), self._clock.now())
+        return result_of(lambda: self._api.send_text(row.address, text), self._clock.now())
+
+    def send_alerts(self, row: OutboxRow, say: Wording, now: AlertsNow) -> Result:
+        """bots.alert_saying.SaysAlerts."""
+        text = alerts.text(say, now)
+        return result_of(lambda: self._api.send_text(row.address, text), self._clock.now())
 
 
 class WechatTemplateSender:
@@ -68,7 +77,7 @@ class WechatTemplateSender:
             self._template.title_field: plain(said.title, TITLE_MAX),
             self._template.reference_field: plain(said.reference, REFERENCE_MAX),
         }
-        return _result(
+        return result_of(
             lambda: self._api.send_template(
                 row.address, self._template.id, fields, self._public_url, repeated_key(row)
             ),
@@ -76,12 +85,12 @@ class WechatTemplateSender:
         )
 
 
-def _result(call: Callable[[], str], now: datetime) -> Result:
+def result_of(call: Callable[[], str], now: datetime) -> Result:
     """One call, and what it means for the outbox."""
     try:
         sent_ref = call()
     except ChatClosed as error:
-        return Result(Fate.ELSEWHERE, error=error.reason)
+        return Result(Fate.ELSEWHERE, error=error.reason, window_closed=error.code in WINDOW_CLOSED)
     except ChatUnreachable as error:
         return Result(Fate.GONE, error=error.reason)
     except WechatRefused as error:
@@ -100,7 +109,8 @@ def _refused(error: WechatRefused, now: datetime) -> Result:
         return Result(Fate.ELSEWHERE, error=error.detail, retry_after=rest, pause_channel=True)
     if error.code == QUOTA_OF_THE_MINUTE:
         return Result(Fate.LATER, error=error.detail, retry_after=A_MINUTE, pause_channel=True)
-    if error.code == BUSY:
+    if error.code == BUSY or error.code in TOKEN_REFUSED:
+        # A new token is refused as well: whoever set up the account is at work, or the platform is.
         return Result(Fate.NOT_SENT, error=error.detail)
     return Result(Fate.ELSEWHERE if error.code in NOT_FROM_US else Fate.REFUSED, error=error.detail)
 

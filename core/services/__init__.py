@@ -9,6 +9,7 @@ from core.ports import Clock, Database, JobQueue, ListsStations, RateLimiter, St
 from core.services.accounts import AccountService
 from core.services.aftermath import AftermathService
 from core.services.alerts import AlertService
+from core.services.alerts.telling import TellingService
 from core.services.books import BooksService
 from core.services.cases import CaseService
 from core.services.catalogue import CatalogueService
@@ -58,6 +59,7 @@ class Services:
     merging: MergingService
     prices: PriceService  # over time
     watches: WatchService
+    telling: TellingService  # of alerts, as they are true now
     alerts: AlertService  # what watches find
     desk: SupplierDesk  # where suppliers tell us things unasked
     limiter: RateLimiter
