@@ -86,8 +86,8 @@ class PriceGroup(Model):
     seen_at: Moment
     doubted: bool = Field(description="Something else was said that waits for a second reading")
     steps: list[Step] = Field(description="From the beginning of the time asked for; the first says what held then")
-    usual: list[UsualAt] = Field(description="Hour by hour, for at most the last seven days")
-    by_day: list[DayPrices] = Field(description="Where 30 or 90 days are asked for, else empty")
+    usual: list[UsualAt] = Field(description="Hour by hour; empty where 30 or 90 days are asked for")
+    by_day: list[DayPrices] = Field(description="Of 30 or 90 days, else empty")
     lowest: Lowest | None
     badge: PriceBadge
     ahead: list[Step] = Field(description="What it will cost during the next 24 hours, by the tariff")

@@ -24,7 +24,6 @@ from core.services import Services
 from core.services.prices import GroupPrices
 from core.wishes import DEFAULT_KWH, LEAST_KWH, MOST_KWH
 
-BAND_DAYS = 7
 BY_DAY_FROM = 30
 
 
@@ -101,8 +100,8 @@ def _group(group: GroupPrices, start: datetime, end: datetime, say: Wording) -> 
         "seen_at": moment(series.seen_at),
         "doubted": bool(series.waiting),
         "steps": [_step(one.at, one.price) for one in history.steps(start, end)],
-        "usual": _band(history, max(start, end - timedelta(days=BAND_DAYS)), end),
-        "by_day": [] if days < BY_DAY_FROM else [_day(one) for one in prices.by_day(history, end, days)],
+        "usual": _band(history, start, end) if days < BY_DAY_FROM else [],
+        "by_day": [_day(one) for one in prices.by_day(history, end, days)] if days >= BY_DAY_FROM else [],
         "lowest": _lowest(history.lowest(start, end + timedelta(seconds=1))),
         "badge": _badge(history.badge(end), say),
         "ahead": [_step(at, price) for at, price in group.ahead],

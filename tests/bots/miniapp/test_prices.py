@@ -70,6 +70,12 @@ def test_after_five_weeks(world: World, road: Station, client: FlaskClient) -> N
     assert group.lowest is not None
     assert group.lowest.per_kwh == "0.8000"
     assert len(group.steps) == 61, "two a day, and what held at the beginning"
+    assert (len(group.by_day), group.usual) == (30, [])
+    day = group.by_day[-1]
+    assert (day.start, day.low, day.mean, day.high) == ("2026-12-27T04:00:00Z", "0.8000", "1.0000", "1.2000")
+    assert (day.usual_low, day.usual_high) == ("1.0000", "1.0000")
+    assert group.text.usual == "该时段平时：¥1.20"
+    assert group.text.advice == "30 度 · 建议等一等：20:00 开始充可省 ¥12.00。"
 
 
 @pytest.mark.parametrize(("until_h", "wait"), [(12, True), (6, False)])
