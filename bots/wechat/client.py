@@ -46,8 +46,16 @@ CLOSED = frozenset({45015, 45047, 48001, 48004, 50002})
 _SECRET_IN_URL = re.compile(r"((?:access_token|secret|appsecret)=)[^&\s\"']+")
 
 
+# And of these nothing is taken freely before the person writes again.
+WINDOW_CLOSED = frozenset({45015, 45047})
+
+
 class ChatClosed(ChatUnreachable):
     """The person is there, but cannot be spoken to now, or not in this way."""
+
+    def __init__(self, channel: str, chat_id: str, reason: str, code: int = 0) -> None:
+        super().__init__(channel, chat_id, reason)
+        self.code = code
 
 
 class WechatRefused(SupplierUnavailable):
@@ -100,13 +108,28 @@ class WechatApi:
         asked = "message/template/send"
         return str(self._say(openid, asked, lambda: self._client.post(asked, data=message)).get("msgid", ""))
 
+    def send_leave(self, openid: str, template_id: str, fields: Mapping[str, str], page: str) -> str:
+        """A subscription notice, for which one leave of the person is used up. WeChat gives it no number: ""."""
+        message = {
+            "touser": openid,
+            "template_id": template_id,
+            "data": {name: {"value": value} for name, value in fields.items()},
+        }
+        if page:
+            message["page"] = page
+        asked = "message/subscribe/bizsend"
+        self._say(openid, asked, lambda: self._client.post(asked, data=message))
+        return ""
+
     def _say(self, openid: str, asked: str, call: Callable[[], Any]) -> dict[str, Any]:
         try:
             return self._call(asked, call)
         except _Refusal as refusal:
             if refusal.code in UNREACHABLE:
-                closed = ChatClosed if refusal.code in CLOSED else ChatUnreachable
-                raise closed("wechat", openid, UNREACHABLE[refusal.code]) from None
+                reason = UNREACHABLE[refusal.code]
+                if refusal.code in CLOSED:
+                    raise ChatClosed("wechat", openid, reason, refusal.code) from None
+                raise ChatUnreachable("wechat", openid, reason) from None
             raise refusal.unavailable from None
 
     def unionid(self, openid: str) -> str:

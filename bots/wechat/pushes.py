@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,12 @@ TEXT_MAX = 600
 URL_MAX = 1000
 CODE_MAX = MOST_CHARS + 1  # cut shorter it would be another code; as it is it is refused for its length
 _ID = re.compile(r"[\w@.-]{1,128}", re.ASCII)
+LEAVES_MAX, _TEMPLATE_MAX = 20, 128
+_LEAVE_LISTS = {
+    "subscribe_msg_popup_event": "SubscribeMsgPopupEvent",
+    "subscribe_msg_change_event": "SubscribeMsgChangeEvent",
+    "subscribe_msg_sent_event": "SubscribeMsgSentEvent",
+}
 _BARCODE = re.compile(r"[A-Z0-9_]{2,12},")  # the kind of barcode stands before what it says: CODE_128,1234
 
 
@@ -35,8 +42,25 @@ class What(StrEnum):
     PHOTO = "photo"
     GUN_CODE = "gun_code"  # the menu's scanner read a code
     LEFT = "left"
+    LEAVES = "leaves"  # a person gave us one-time leaves to speak, or took them back; or what became of a notice
     UNREADABLE = "unreadable"  # a voice, a film: something a person sent that we cannot use
     OTHER = "other"  # nothing we answer
+
+
+class LeaveTold(StrEnum):
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveWord:
+    """What a push says of the leaves for one template."""
+
+    template: str
+    told: LeaveTold
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,7 @@ class Push:
     lng: str = ""
     accuracy_m: str = ""
     url: str = ""  # of the picture
+    leaves: tuple[LeaveWord, ...] = ()
 
 
 _MESSAGES = {"text": What.TEXT, "location": What.PIN, "image": What.PHOTO}
@@ -66,6 +91,9 @@ _EVENTS = {
     "scan": What.SCANNED,
     "scancode_waitmsg": What.GUN_CODE,
     "unsubscribe": What.LEFT,
+    "subscribe_msg_popup_event": What.LEAVES,
+    "subscribe_msg_change_event": What.LEAVES,
+    "subscribe_msg_sent_event": What.LEAVES,
 }
 
 
@@ -87,23 +115,56 @@ def _push(message: Any) -> Push:
     if not (_is_id(openid) and _is_id(account)):
         raise ValueError("a push names both sides")
     sent_at = int(message.time or 0)
-    is_event = message.type == "event"
+    # Of an event wechatpy does not know it says neither that it is one nor which.
+    raw = dict(message._data)
+    is_event = message.type == "event" or str(raw.get("MsgType")).lower() == "event"
+    leaves: tuple[LeaveWord, ...] = ()
     if is_event:
-        what = _EVENTS.get(message.event, What.OTHER)
+        event = str(raw.get("Event") or "").lower()
+        what = _EVENTS.get(getattr(message, "event", event), What.OTHER)
+        if what is What.LEAVES:
+            leaves = _leave_words(event, raw)
     else:
         what = What.UNREADABLE if message.type in _SENT_BY_PEOPLE else _MESSAGES.get(message.type, What.OTHER)
     words, lat, lng = _content(what, message)
+    if leaves:
+        words = " ".join(f"{one.template}:{one.told}:{one.detail}" for one in leaves)
     number = int(message.id or 0)
     if is_event or not number:
-        event = getattr(message, "event", message.type)
-        key = _named("event", openid, str(sent_at), str(event), words, lat, lng)
+        named = str(getattr(message, "event", raw.get("Event") or message.type))
+        key = _named("event", openid, str(sent_at), named, words, lat, lng)
     else:
         # With the person: an answer never goes to somebody else, whatever the numbers are.
         key = _named("message", openid, str(number))
     most = CODE_MAX if what is What.GUN_CODE else TEXT_MAX
     accuracy_m = str(message.precision) if what is What.POSITION else ""
     url = str(message.image or "")[:URL_MAX] if what is What.PHOTO else ""
-    return Push(key, what, openid, account, sent_at, words[:most], lat, lng, accuracy_m, url)
+    return Push(key, what, openid, account, sent_at, words[:most], lat, lng, accuracy_m, url, leaves)
+
+
+def _leave_words(event: str, raw: Mapping[str, Any]) -> tuple[LeaveWord, ...]:
+    """`List` is one entry, or a list of them; the name of what holds it is that of the event."""
+    holder = raw.get(_LEAVE_LISTS[event]) or {}
+    listed = (holder.get("List") if isinstance(holder, dict) else holder) or []
+    entries = listed if isinstance(listed, list) else [listed]
+    found = (_leave_word(event, entry) for entry in entries[:LEAVES_MAX])
+    return tuple(one for one in found if one is not None)
+
+
+def _leave_word(event: str, entry: Mapping[str, Any]) -> LeaveWord | None:
+    template = str(entry["TemplateId"])[:_TEMPLATE_MAX]
+    status = str(entry.get("SubscribeStatusString") or "")
+    match event, status:
+        case "subscribe_msg_sent_event", _:
+            outcome, number = str(entry.get("ErrorStatus") or ""), str(entry.get("MsgID") or "")
+            told = LeaveTold.SENT if outcome == "success" else LeaveTold.NOT_SENT
+            return LeaveWord(template, told, f"{number} {entry.get('ErrorCode')} {outcome}"[:_TEMPLATE_MAX])
+        # Said no to the question, what was given before stays; yes comes in several voices.
+        case "subscribe_msg_popup_event", _ if status.startswith("accept"):
+            return LeaveWord(template, LeaveTold.GIVEN)
+        case "subscribe_msg_change_event", "reject":
+            return LeaveWord(template, LeaveTold.WITHDRAWN)
+    return None
 
 
 def _content(what: What, message: Any) -> tuple[str, str, str]:

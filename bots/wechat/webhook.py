@@ -12,6 +12,7 @@ from bots.wechat.answers import Answers, Patience, SendsText
 from bots.wechat.config import WechatConfig
 from bots.wechat.conversation import Conversation
 from bots.wechat.crypto import BODY_MAX_BYTES, Refused, SafeMode
+from bots.wechat.leaves import Leaves
 from bots.wechat.photos import Photos
 from bots.wechat.price_history import PictureDesk, SendsPictures
 from bots.wechat.pushes import Push, What, read_push
@@ -35,12 +36,14 @@ def blueprint(
     unionids: KnowsUnionid | None = None,
     photos: Photos | None = None,
     pictures: SendsPictures | None = None,
+    leaves: Leaves | None = None,
     position_datum: Datum = Datum.WGS84,
     patience: Patience | None = None,
     stop: Event | None = None,
 ) -> Blueprint:
     """The routes of the official account. `sender` speaks when a passive reply would be too late, `photos` reads
     pictures of gun codes; without it drivers are asked to scan with the menu. `pictures` sends those of prices.
+    `leaves` counts those for alerts.
 
     A thread looks for work left behind until `stop` is set: register the blueprint in the process that serves it.
     """
@@ -48,7 +51,7 @@ def blueprint(
     desk = PictureDesk(pictures, services.clock) if pictures is not None else None
     conversation = Conversation(services, position_datum=position_datum, unionids=unionids, photos=photos, desk=desk)
     answers = Answers(services, safe, conversation, sender, patience or Patience())
-    door = Door(safe, conversation, answers, services)
+    door = Door(safe, conversation, answers, services, leaves)
     routes = Blueprint("wechat", __name__)
     routes.add_url_rule("/wechat", "check_url", door.check_url, methods=["GET"])
     routes.add_url_rule("/wechat", "push", door.push, methods=["POST"])
@@ -59,8 +62,16 @@ def blueprint(
 class Door:
     """Checks, stores and answers. Never a 500: what cannot be believed is refused with 400 or 403."""
 
-    def __init__(self, safe: SafeMode, conversation: Conversation, answers: Answers, services: Services) -> None:
+    def __init__(
+        self,
+        safe: SafeMode,
+        conversation: Conversation,
+        answers: Answers,
+        services: Services,
+        leaves: Leaves | None = None,
+    ) -> None:
         self.safe, self.conversation, self.answers, self.services = safe, conversation, answers, services
+        self.leaves = leaves
         self._held = BoundedSemaphore(answers.patience.waiting)
 
     def check_url(self) -> Response:
@@ -88,6 +99,10 @@ class Door:
 
     def _answer(self, push: Push, sealed: str, arrived: float) -> Response:
         if push.what is What.OTHER:
+            return _text("success")
+        if push.what is What.LEAVES:
+            if self.leaves is not None:
+                self.leaves.told(push)
             return _text("success")
         if push.what is What.POSITION:
             # Used and forgotten, so it is not stored; to this event nothing else may be answered.

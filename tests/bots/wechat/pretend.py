@@ -136,6 +136,12 @@ class Platform:
         read = tag("ScanType", kind) + tag("ScanResult", text)
         return self.event(openid, "scancode_waitmsg", tag("EventKey", "scan"), f"<ScanCodeInfo>{read}</ScanCodeInfo>")
 
+    def leaves(self, openid: str, event: str, *entries: dict[str, str]) -> str:
+        """The person answered the question for one-time leaves, took them back, or a notice was delivered."""
+        holder = f"SubscribeMsg{event.title()}Event"
+        listed = "".join(f"<List>{''.join(tag(*one) for one in entry.items())}</List>" for entry in entries)
+        return self.event(openid, f"subscribe_msg_{event}_event", f"<{holder}>{listed}</{holder}>")
+
     def _xml(self, openid: str, kind: str, *fields: str) -> str:
         head = tag("ToUserName", ACCOUNT) + tag("FromUserName", openid)
         return f"<xml>{head}{tag('CreateTime', self.now())}{tag('MsgType', kind)}{''.join(fields)}</xml>"
@@ -315,7 +321,7 @@ class Api:
                 number = f"uploaded-{len(self.uploaded)}"
                 self.uploaded[number] = call.file
                 return {"type": call.query["type"], "media_id": number, "created_at": 1_700_000_000}
-            case "POST", "/cgi-bin/message/custom/send":
+            case "POST", "/cgi-bin/message/custom/send" | "/cgi-bin/message/subscribe/bizsend":
                 return {"errcode": 0, "errmsg": "ok"}
         return {"errcode": 40066, "errmsg": "invalid url"}
 

@@ -77,6 +77,7 @@ def test_a_template_that_is_not_described_is_refused() -> None:
     [
         (45015, Fate.ELSEWHERE, None, False),
         (45047, Fate.ELSEWHERE, None, False),
+        (40001, Fate.NOT_SENT, None, False),
         (48001, Fate.ELSEWHERE, None, False),
         (43101, Fate.ELSEWHERE, None, False),
         (43004, Fate.GONE, None, False),
@@ -93,6 +94,7 @@ def test_every_refusal_has_its_consequence(
     platform.answers[CUSTOM] = [{"errcode": code, "errmsg": "no"}]
     result = WechatSender(api, SetClock(NOON)).send(row(), SAID)
     assert (result.fate, result.retry_after, result.pause_channel) == (fate, rest, pauses)
+    assert result.window_closed == (code in {45015, 45047})
     assert result.error
 
 
