@@ -213,8 +213,9 @@ class _Drawing:
         return max(high - low, _LEAST_HEIGHT * high) or 1.0
 
     def _mark_lowest(self) -> None:
-        if self.low is None:
-            return
+        paid = {step.price for step in self.series.steps(self.start, self.end)}
+        if self.low is None or paid <= {self.low.price, None}:
+            return  # where it has never been another there is nothing to point at
         x, y = self._x(max(self.low.at.astimezone(self.series.zone), self.start)), float(self.low.price)
         if self.days >= _BY_DAY:
             x = min(x, self._x(self.end))
@@ -272,7 +273,7 @@ class _Drawing:
             self._write(figure, 0.96, 0.800, now, _TITLE, colour=self.colours.ink, ha="right")
         grade = self.badge.grade
         colour = {Grade.GOOD: self.colours.good, Grade.DEAR: self.colours.dear}.get(grade, self.colours.faint)
-        self._write(figure, 0.04, 0.800, self.say(prices.GRADES[grade]), _TEXT, colour=colour)
+        self._write(figure, 0.04, 0.800, prices.verdict(self.say, self.badge), _TEXT, colour=colour)
 
     def _write(self, where: Any, x: float, y: float, text: str, size: float, **how: Any) -> None:
         colour = how.pop("colour", self.colours.faint)

@@ -69,7 +69,7 @@ def told(say: Wording, prices: PriceService, group: GroupPrices, kwh: Decimal, a
         now=_now(say, group, badge, at),
         parts=_parts(say, group, badge.price, at),
         doubted=say("Another price has just been told. It counts once it is told again.") if series.waiting else "",
-        badge=say(GRADES[badge.grade]),
+        badge=verdict(say, badge),
         rule=rule(say, badge),
         usual=_usual(say, history.usual(at), series.currency),
         lowest=_lowest(say, group, at),
@@ -90,7 +90,14 @@ def guns(say: Wording, group: GroupPrices) -> str:
     return joined(kind(say, group), say.plural("{n} gun", "{n} guns", group.guns))
 
 
+def verdict(say: Wording, badge: Badge) -> str:
+    return say("The price is not known now") if badge.price is None else say(GRADES[badge.grade])
+
+
 def rule(say: Wording, badge: Badge) -> str:
+    """By which the verdict is found."""
+    if badge.price is None:
+        return say("A price that nobody has repeated for a day is no longer taken for today's.")
     return say(_TOO_NEW if badge.grade is Grade.TOO_NEW else _RULE)
 
 
@@ -180,12 +187,15 @@ def _usual(say: Wording, usual: Usual | None, currency: str) -> str:
 
 def _lowest(say: Wording, group: GroupPrices, at: datetime) -> str:
     series, history = group.series, group.history
-    low = history.lowest(at - timedelta(days=LOWEST_OF_DAYS), at + timedelta(seconds=1))
+    since = at - timedelta(days=LOWEST_OF_DAYS)
+    low = history.lowest(since, at + timedelta(seconds=1))
     if low is None:
         return ""
     watched = min(max(history.watched(at).days, 1), LOWEST_OF_DAYS)
     text = say.plural("Lowest of the last day: {price}", "Lowest of the last {n} days: {price}", watched,
                       price=money(say, low.price, series.currency))  # fmt: skip
+    if {step.price for step in history.steps(since, at)} <= {low.price, None}:
+        return text  # it has never been another
     when = f"{say.day(low.at, series.time_zone)} {say.clock(low.at, series.time_zone)}"
     return say("{text} ({detail})", text=text, detail=when)
 

@@ -131,7 +131,7 @@ def _band(history: PriceHistory, start: datetime, end: datetime) -> list[Json]:
 def _badge(badge: Badge, say: Wording) -> Json:
     return {
         "grade": badge.grade.value,
-        "text": say(prices.GRADES[badge.grade]),
+        "text": prices.verdict(say, badge),
         "rule": prices.rule(say, badge),
         "watched_days": badge.watched.days,
         "usual": _usual(badge.usual),

@@ -93,7 +93,8 @@ function plotOf(doc, group) {
     plot.end = now + DAY;
     plot.ahead = stretches(group.ahead, plot.end);
   }
-  if (group.lowest) plot.low = { at: Math.max(Date.parse(group.lowest.at), start), price: Number(group.lowest.per_kwh) };
+  // Where it has never been another there is nothing to point at.
+  if (group.lowest && group.steps.some(function (step) { return step.per_kwh !== null && step.per_kwh !== group.lowest.per_kwh; })) plot.low = { at: Math.max(Date.parse(group.lowest.at), start), price: Number(group.lowest.per_kwh) };
   plot.heights = [];
   plot.line.concat(plot.ahead).forEach(function (one) { plot.heights.push(one[2]); });
   plot.band.concat(plot.bars).forEach(function (one) { plot.heights.push(one[2], one[3]); });
