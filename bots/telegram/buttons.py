@@ -52,10 +52,16 @@ class Act(StrEnum):
     CHARGE = "E"  # a charge that runs, and what is said of it afterwards
     HISTORY = "Y"
     PRICES = "I"  # of a station over time: the picture
+    WATCH = "B"  # a station: what can be wished there, and the wish
+    AREA = "A"  # what can be wished of the stations around
+    WATCHES = "J"  # my watches, and what becomes of one
 
 
 _WITH_SEARCH = frozenset(
-    {Act.LIST, Act.CARD, Act.VENUE, Act.HERE, Act.FILTERS, Act.OPERATORS, Act.MODE, Act.POSITION, Act.GUNS}
+    {
+        *(Act.LIST, Act.CARD, Act.VENUE, Act.HERE, Act.FILTERS, Act.OPERATORS, Act.MODE, Act.POSITION, Act.GUNS),
+        *(Act.WATCH, Act.AREA),
+    }
 )
 _WITHOUT_SEARCH = frozenset(Act) - _WITH_SEARCH
 

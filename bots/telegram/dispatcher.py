@@ -29,6 +29,8 @@ from bots.telegram import (
     safety,
     scan,
     wallet,
+    watch,
+    watch_list,
 )
 from bots.telegram.crossing import Crossing
 from bots.telegram.expected import Expected
@@ -64,7 +66,9 @@ def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCo
     dispatcher.edited_message.outer_middleware(_around_edit)
     dispatcher.callback_query.outer_middleware(_around_press)
     features = (
-        *(pay, linking, scan, report, offer, charging, history, price_history, profile, wallet, safety, find),
+        # What was asked last is answered first; `watch_list` also knows buttons that are not packed as ours are.
+        *(pay, watch_list, watch),
+        *(linking, scan, report, offer, charging, history, price_history, profile, wallet, safety, find),
         account,
     )
     dispatcher.include_routers(*(feature.router for feature in features))

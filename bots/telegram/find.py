@@ -8,7 +8,7 @@ from dataclasses import replace
 from aiogram import Bot, F, Router
 from aiogram.types import CallbackQuery, Location, Message
 
-from bots.telegram import account, chat, choices, keyboards, render, scan
+from bots.telegram import account, chat, choices, keyboards, render, scan, watch_list
 from bots.telegram.buttons import Act, Button, Search
 from bots.telegram.crossing import Crossing
 from bots.telegram.expected import Expected
@@ -64,7 +64,9 @@ async def typed(message: Message, visit: Visit) -> None:
             await visit.run_core(visit.services.limiter.hit, "places", str(visit.user.id))
             place = await visit.run_core(visit.services.finder.place, visit.text, visit.user.language)
     except UserError as problem:
-        if problem.code != "place_not_found" or not await scan.may_be_number(visit, problem):
+        if problem.code != "place_not_found":
+            raise
+        if not (await watch_list.is_no_amount(visit) or await scan.may_be_number(visit, problem)):
             raise
         return
     await _answer(visit, place.point, render.place_note(place.name, visit.say))

@@ -11,6 +11,7 @@ from typing import Any
 from bots.telegram import choices
 from bots.telegram.buttons import Act, Search, pack
 from bots.telegram.markup import clean
+from bots.telegram.watch_codes import Wanted
 from bots.wording import N_, Wording, phrases
 from core.geo import Datum, Point, in_mainland_china
 from core.ranking import Offer, main_currency
@@ -61,8 +62,8 @@ def search_of(found: Found, wishes: Wishes) -> Search:
     return Search(found.point, wishes.sort, found.offset // PAGE)
 
 
-def listing(found: Found, wishes: Wishes, say: Wording) -> Keyboard:
-    """Numbers open cards; then pages, sorts, mode and the two panels."""
+def listing(found: Found, wishes: Wishes, say: Wording, *, may_watch: bool = False) -> Keyboard:
+    """Numbers open cards; then pages, sorts, mode and panels. `may_watch`: watches can be set in this chat."""
     search = search_of(found, wishes)
     cards = [
         button(str(found.offset + n + 1), pack(Act.CARD, search, one.station.id))
@@ -78,7 +79,9 @@ def listing(found: Found, wishes: Wishes, say: Wording) -> Keyboard:
         button(filters, pack(Act.FILTERS, replace(search, page=0))),
         button(say("📍 Position off?"), pack(Act.POSITION, replace(search, page=0))),
     ]
-    return inline([*rows, _modes(search, wishes, say), panels])
+    around = pack(Act.AREA, replace(search, page=0))
+    watch = [button(say("🔔 Watch this area"), around)] if may_watch and found.offers else []
+    return inline([*rows, _modes(search, wishes, say), panels, watch])
 
 
 def _pages(search: Search, total: int) -> Row:
@@ -203,16 +206,20 @@ def moved(point: Point, north: int, east: int) -> Point:
     return replace(point, lat=lat, lng=(lng + 180) % 360 - 180)
 
 
-def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False) -> Keyboard:
-    """`may_start`: its supplier lets us start a charge there."""
+def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False, may_watch: bool = False) -> Keyboard:
+    """`may_start`: its supplier lets us start a charge there. `may_watch`: watches can be set in this chat."""
     station = one.station.id
     start = [button(say("⚡ Start here"), pack(Act.GUNS, search, station))] if may_start else []
     priced = any(gun.tariff_id for gun in one.station.connectors)
     prices = [button(say("📈 Price history"), pack(Act.PRICES, None, f".{station}"))] if priced else []
+    if priced and may_watch:
+        prices.append(button(say("🔔 Watch price"), pack(Act.WATCH, search, str(Wanted(station)))))
+    free = [_tell_when_free(one, search, say)] if may_watch and one.guns.free == 0 else []
     return inline(
         [
             start,
             prices,
+            free,
             [
                 button(say("📍 On the map"), pack(Act.VENUE, search, station)),
                 button(say("🔄 Refresh"), pack(Act.CARD, search, station)),
@@ -221,6 +228,11 @@ def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False) -
             [button(say("◀ List"), pack(Act.LIST, search))],
         ]
     )
+
+
+def _tell_when_free(one: Offer, search: Search, say: Wording) -> dict[str, Any]:
+    data = pack(Act.WATCH, search, str(Wanted.free_gun(one.station.id, one.connector)))
+    return button(say("🔔 Tell me when one is free"), data)
 
 
 # --- the account ------------------------------------------------------------------------------------------------

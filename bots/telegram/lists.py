@@ -25,7 +25,9 @@ def listing(
     visit: Visit, found: Found, search: Search, note: str = "", keyboard: keyboards.Keyboard | None = None
 ) -> render.Rendered:
     wishes = visit.wishes(search.sort)
-    return render.station_list(found, wishes, visit.say, visit.now, note=note, keyboard=keyboard)
+    return render.station_list(
+        found, wishes, visit.say, visit.now, note=note, keyboard=keyboard, may_watch=visit.private
+    )
 
 
 async def station_card(visit: Visit, station_id: str, search: Search | None) -> render.Rendered:
@@ -37,5 +39,13 @@ async def station_card(visit: Visit, station_id: str, search: Search | None) -> 
     search = search or Search(one.station.point)
     may_start = visit.private and isinstance(visit.services.suppliers.get(one.station.supplier_id), StartsCharging)
     return render.station_card(
-        one, wishes, visit.say, visit.now, search=search, credits=credits, sellers=sellers, may_start=may_start
+        one,
+        wishes,
+        visit.say,
+        visit.now,
+        search=search,
+        credits=credits,
+        sellers=sellers,
+        may_start=may_start,
+        may_watch=visit.private,
     )

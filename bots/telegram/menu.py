@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": N_("Scan a gun and charge"),
     "charge": N_("The charge that runs"),
     "history": N_("Past charges, as a file too"),
+    "watches": N_("My price watches"),
     "wallet": N_("Balance, top up, refund, receipts"),
     "settings": N_("My charge, mode, data"),
     "me": N_("My profile: cars, quiet hours"),

@@ -35,7 +35,14 @@ def message(text: str, keyboard: Keyboard | None = None) -> Rendered:
 
 
 def station_list(
-    found: Found, wishes: Wishes, say: Wording, at: datetime, *, note: str = "", keyboard: Keyboard | None = None
+    found: Found,
+    wishes: Wishes,
+    say: Wording,
+    at: datetime,
+    *,
+    note: str = "",
+    keyboard: Keyboard | None = None,
+    may_watch: bool = False,
 ) -> Rendered:
     """One page of stations. `note` stands on top; `keyboard` replaces the usual one (filters, position)."""
     head = [note] if note else []
@@ -46,7 +53,7 @@ def station_list(
         under.append(ours(say("Move the search with another location or place, or change the filters below.")))
     foot = "\n".join(under)
     text = fit(["\n".join(head), *rows], droppable=[foot, _credits(found.credits, say)])
-    return message(text, keyboard or keyboards.listing(found, wishes, say))
+    return message(text, keyboard or keyboards.listing(found, wishes, say, may_watch=may_watch))
 
 
 def position_note(accuracy_m: float | None, say: Wording) -> str:
@@ -156,9 +163,10 @@ def station_card(
     credits: Sequence[str] = (),
     sellers: Mapping[str, str] | None = None,
     may_start: bool = False,
+    may_watch: bool = False,
 ) -> Rendered:
     """Everything about one station, with the way there. `sellers` are the names of the suppliers by their ids;
-    `may_start`: a charge can be started there from here."""
+    `may_start`: a charge can be started there from here; `may_watch`: a watch can be set from here."""
     station = one.station
     where = [bold(_name(one, say)), _who_and_where(one, say), foreign(station.address, LINE_MAX)]
     price = [f"💰 {_price(one, wishes, say, at)}", *_price_details(one, say, at)]
@@ -173,7 +181,7 @@ def station_card(
     blocks = [_lines(where), _lines(price), _lines(_visit(one, say, at)), _maps(one, say)]
     return message(
         fit([*blocks, _gun_table(one, say, at)], droppable=[_credits(credits, say)]),
-        keyboards.card(one, search, say, may_start=may_start),
+        keyboards.card(one, search, say, may_start=may_start, may_watch=may_watch),
     )
 
 
