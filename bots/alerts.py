@@ -184,7 +184,7 @@ def _away(say: Wording, one: AlertNow) -> str:
         return ""
     distance = say.distance(one.distance_m)
     if isinstance(one.watch.place, StationGuns):
-        return say("{distance} from where you set it", distance=distance)
+        return say("{distance} from your search", distance=distance)
     return say("{distance} from {name}", distance=distance, name=clean(one.watch.label, OTHER_NAME_MAX))
 
 

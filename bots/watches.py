@@ -74,7 +74,8 @@ def days(say: Wording, wanted: frozenset[int]) -> str:
 
 def line(say: Wording, watch: StandingWatch) -> str:
     """A watch in one line: where, and what for."""
-    return f"{place(say, watch)}: {wish(say, watch.rule, watch.amount, watch.currency)}"
+    wished = wish(say, watch.rule, watch.amount, watch.currency)
+    return say("{label}: {value}", label=place(say, watch), value=wished)
 
 
 def state(say: Wording, seen: Seen, now: datetime, time_zone: str) -> str:

@@ -13,7 +13,7 @@ from bots.wording import Wording
 from core.services.alerts.telling import AlertsNow
 
 LINE_MAX = 90
-_MAP_NAME_MAX = 12  # each character of it takes nine bytes of a link
+_MAP_NAME_BYTES = 36  # each of them may take three in a link
 
 
 def text(say: Wording, now: AlertsNow) -> str:
@@ -36,7 +36,8 @@ def _text(say: Wording, told: Words) -> str:
 
 def _block(say: Wording, number: int, one: Block, told: Words) -> str:
     station = one.alert.station
-    way = next(iter(maps.links(station.point, station.name[:_MAP_NAME_MAX]).values()))
+    name = station.name.encode(errors="ignore")[:_MAP_NAME_BYTES].decode(errors="ignore")
+    way = next(iter(maps.links(station.point, name).values()))
     head = f"{number}. {one.head}" if told.several else one.head
     lines = [plain(line, LINE_MAX) for line in (head, *one.lines)]
     return "\n".join([*lines, link(say("🧭 Navigate"), way)])

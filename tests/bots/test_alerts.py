@@ -28,7 +28,7 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "Lotus Road ¥0.80/kWh (was ¥1.20)",
         "energy ¥0.50 + service ¥0.30",
         "usual now ¥1.18: 32 % below",
-        "lasts until 22:00 · 1.2 km from where you set it · 3 of 8 guns free · seen 1 min ago",
+        "lasts until 22:00 · 1.2 km from your search · 3 of 8 guns free · seen 1 min ago",
         "GB/T DC · 120 kW",
         "Your watch: Below ¥0.95/kWh",
     ]
@@ -36,7 +36,7 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "莲花路 ¥0.80/度（原 ¥1.20）",
         "电费 ¥0.50 + 服务费 ¥0.30",
         "该时段平时 ¥1.18，现低 32%",
-        "此价至 22:00 · 距设置时位置 1.2 公里 · 空闲枪 3/8 · 1 分钟前核对",
+        "此价至 22:00 · 距您查找处 1.2 公里 · 空闲枪 3/8 · 1 分钟前核对",
         "国标直流 · 120 kW",
         "您的提醒：低于 ¥0.95/度",
     ]
@@ -69,7 +69,7 @@ def test_a_free_gun_is_told_with_where_else_to_go() -> None:
     assert lines("en", gun_alert()) == [
         "Lotus Road: 2 of 8 guns free",
         "GB/T DC · 120 kW · ¥0.80/kWh",
-        "1.2 km from where you set it · seen 1 min ago",
+        "1.2 km from your search · seen 1 min ago",
         "Taken when you come? Harbour (800 m, 3 free)",
     ]
     assert lines("zh-CN", gun_alert())[0] == "Lotus Road：空闲 2/8"
