@@ -19,6 +19,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from flask import Blueprint
@@ -47,6 +48,7 @@ from bots.telegram.messenger import TelegramMessenger
 from bots.telegram.sender import TelegramSender
 from bots.wechat.client import WechatApi
 from bots.wechat.config import WechatConfig
+from bots.wechat.leaves import Leaves, LeaveTemplate, WechatLeaveSender
 from bots.wechat.sender import NoticeTemplate, WechatSender, WechatTemplateSender
 from core.charging import ChargeRecord
 from core.clock import SystemClock
@@ -81,7 +83,7 @@ from core.services.inbox import Inbox
 from core.services.linking import LinkingService, WaysOver
 from core.services.login import Doors, LoginService
 from core.services.merging import MergingService
-from core.services.notify import ALERT, SAY, WECHAT_TEMPLATE, tell
+from core.services.notify import ALERT, SAY, WECHAT_LEAVE, WECHAT_TEMPLATE, tell
 from core.services.outbox import Handler, OutboxService
 from core.services.prices import PriceService
 from core.services.privacy import PrivacyService
@@ -102,6 +104,7 @@ from storage.index.follower import IndexFollower
 from storage.redis_stream import NoChangeStream, RedisChangeStream
 from storage.unit_of_work import SqlDatabase
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent
 SUPPLIERS_REMEMBERED_S = 20.0
 OUTCOMES_REMEMBERED_S = 60.0
@@ -131,6 +134,7 @@ class Settings:
     wechat_aes_key: str = field(repr=False)
     wechat_api_base: str
     wechat_template: NoticeTemplate | None
+    wechat_alert_template: LeaveTemplate | None
     wechat_miniprogram_app_id: str
     wechat_miniprogram_secret: str = field(repr=False)
     payments: PaymentSettings = field(repr=False)
@@ -230,7 +234,8 @@ def settings_from_env(env: Mapping[str, str] = os.environ) -> Settings:
         wechat_token=wechat["WECHAT_TOKEN"],
         wechat_aes_key=wechat["WECHAT_AES_KEY"],
         wechat_api_base=env.get("WECHAT_API_BASE", "https://api.weixin.qq.com").rstrip("/"),
-        wechat_template=_template(env, problems),
+        wechat_template=_template(NoticeTemplate.read, env.get("WECHAT_TEMPLATE", ""), problems),
+        wechat_alert_template=_template(LeaveTemplate.read, env.get("WECHAT_ALERT_TEMPLATE", ""), problems),
         wechat_miniprogram_app_id=miniprogram["WECHAT_MINIPROGRAM_APP_ID"],
         wechat_miniprogram_secret=miniprogram["WECHAT_MINIPROGRAM_SECRET"],
         payments=read_payments(env, problems),
@@ -261,10 +266,9 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     return default
 
 
-def _template(env: Mapping[str, str], problems: list[str]) -> NoticeTemplate | None:
-    text = env.get("WECHAT_TEMPLATE", "")
+def _template(read: Callable[[str], T], text: str, problems: list[str]) -> T | None:
     try:
-        return NoticeTemplate.read(text) if text else None
+        return read(text) if text else None
     except ConfigurationError as error:
         problems.extend(error.problems)
         return None
@@ -347,7 +351,7 @@ def build_services(settings: Settings, *, follow: bool = False, stations: bool =
         IndexFollower(index, stream, clock).start()
     geocoder = NominatimGeocoder(settings.geocoder_url) if settings.geocoder_url else None
     # Who does what stands in the outbox, by the kind of the row.
-    spoken = senders(settings, clock)
+    spoken = senders(settings, database, clock)
     handlers: dict[str, Handler] = {SAY: Saying(database, clock, spoken)}
     outbox = OutboxService(database, clock, queue, handlers)
     suppliers = live_suppliers(settings, database, clock)
@@ -616,7 +620,13 @@ def wechat_api(settings: Settings) -> WechatApi:
     return WechatApi(config, SystemClock())
 
 
-def senders(settings: Settings, clock: Clock) -> dict[str, Sender]:
+def wechat_leaves(settings: Settings, database: Database, clock: Clock) -> Leaves | None:
+    """The count of the leaves for alerts, None where no template for them is named."""
+    template = settings.wechat_alert_template
+    return Leaves(database, clock, template.id) if template is not None else None
+
+
+def senders(settings: Settings, database: Database, clock: Clock) -> dict[str, Sender]:
     """Who speaks first, by channel of the outbox."""
     found: dict[str, Sender] = {}
     if settings.telegram_bot_token:
@@ -626,6 +636,11 @@ def senders(settings: Settings, clock: Clock) -> dict[str, Sender]:
         found["wechat"] = WechatSender(api, clock)
         if settings.wechat_template is not None:
             found[WECHAT_TEMPLATE] = WechatTemplateSender(api, settings.wechat_template, settings.public_url, clock)
+        leaves = wechat_leaves(settings, database, clock)
+        if leaves is not None and settings.wechat_alert_template is not None:
+            found[WECHAT_LEAVE] = WechatLeaveSender(
+                api, settings.wechat_alert_template, leaves, settings.public_url, clock
+            )
     return found
 
 

@@ -143,7 +143,12 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
         unionids = api if settings.wechat_miniprogram_app_id and settings.wechat_app_secret else None
         speaks = api if settings.wechat_app_secret else None
         photos = Photos(read_codes, speaks, config.api_base)
-        found.append(blueprint(services, config, sender=api, unionids=unionids, photos=photos, pictures=speaks))
+        leaves = bootstrap.wechat_leaves(settings, services.database, services.clock)
+        found.append(
+            blueprint(
+                services, config, sender=api, unionids=unionids, photos=photos, pictures=speaks, leaves=leaves
+            )
+        )
     return found
 
 

@@ -15,6 +15,7 @@ from bots.wording import Wording, wording
 from core.outbox import Fate, OutboxRow, Result
 from core.ports import Clock, Database
 from core.services.alerts.telling import AlertsNow, TellingService
+from core.services.notify import ways
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ class AlertSaying:
         reach = reached(self.database, self.clock, row)
         if isinstance(reach, Result):
             return reach
+        if (row.channel, row.address) not in ways(reach, self.clock.now(), row.klass):
+            # Other messages have taken the room since, or the window has closed.
+            return Result(Fate.ELSEWHERE, error="there is no room for an alert any more")
         sender = self.senders.get(row.channel)
         if not isinstance(sender, SaysAlerts):
             return Result(Fate.ELSEWHERE, error=f"no alert is said through {row.channel}")

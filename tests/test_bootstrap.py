@@ -19,6 +19,8 @@ from core.clock import SystemClock
 from core.errors import ConfigurationError
 from core.geo import Datum, Point
 from core.station import Station
+from storage.engine import open_engine
+from storage.unit_of_work import SqlDatabase
 
 PARTNER = """
 [power]
@@ -227,6 +229,17 @@ def test_the_pages_login_needs_the_official_accounts_secret(tmp_path: Path) -> N
         env = {"KILOWATCH_HOME": str(tmp_path), "WECHAT_APP_SECRET": secret} | wechat
         doors = bootstrap.login_doors(bootstrap.settings_from_env(env))
         assert (doors.page is not None, doors.local) == (offered, False)
+
+
+def test_an_alert_template_opens_another_way_to_speak(tmp_path: Path) -> None:
+    wechat = {"WECHAT_APP_ID": "wx1", "WECHAT_TOKEN": "t", "WECHAT_AES_KEY": "a" * 43, "WECHAT_APP_SECRET": "canary"}
+    for named, ways in (("", {"wechat"}), ("T-1 thing1 amount2 amount3 thing4", {"wechat", "wechat_leave"})):
+        env = {"KILOWATCH_HOME": str(tmp_path), "WECHAT_ALERT_TEMPLATE": named} | wechat
+        settings = bootstrap.settings_from_env(env)
+        database = SqlDatabase(open_engine(settings.database_url))
+        assert set(bootstrap.senders(settings, database, SystemClock())) == ways
+        assert (bootstrap.wechat_leaves(settings, database, SystemClock()) is not None) == bool(named)
+    assert any("WECHAT_ALERT_TEMPLATE" in one for one in problems({"WECHAT_ALERT_TEMPLATE": "T-1 thing1"}))
 
 
 def test_half_a_miniprogram_is_said() -> None:

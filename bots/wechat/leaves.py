@@ -16,6 +16,7 @@ from bots.wechat.pushes import LeaveTold, LeaveWord, Push
 from bots.wechat.render import plain
 from bots.wechat.sender import NO_LEAVE, result_of
 from bots.wording import Wording
+from bots.wording.messages import Said
 from core.errors import ConfigurationError
 from core.outbox import Fate, OutboxRow, Result
 from core.ports import Clock, Database, SavedAnswer, UnitOfWork
@@ -100,6 +101,10 @@ class WechatLeaveSender:
     ) -> None:
         self._api, self._template, self._leaves = api, template, leaves
         self._public_url, self._clock = public_url, clock
+
+    def send(self, row: OutboxRow, said: Said) -> Result:
+        """bots.saying.Sender: whoever gave a leave gave it for prices."""
+        return Result(Fate.ELSEWHERE, error="by a leave only alerts are said")
 
     def send_alerts(self, row: OutboxRow, say: Wording, now: AlertsNow) -> Result:
         """bots.alert_saying.SaysAlerts."""

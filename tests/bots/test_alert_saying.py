@@ -12,7 +12,7 @@ import pytest
 from bots.alert_saying import AlertSaying
 from bots.wording import Wording
 from bots.wording.messages import Said
-from core.outbox import Fate, MessageClass, OutboxRow, OutboxState, Result
+from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
 from core.prices.watching import Rule
 from core.services.alerts.telling import AlertsNow
 from core.services.notify import ALERT
@@ -181,3 +181,23 @@ def test_a_send_that_breaks_in_the_middle_is_in_doubt(talk: Talk) -> None:
     assert talk.delivered().state is OutboxState.UNCERTAIN
     assert talk.untold() == 1
     assert talk.world.services.telling.held(talk.lin.id) is None
+
+
+def test_where_there_is_no_room_any_more_it_is_held(talk: Talk) -> None:
+    talk.lin = talk.world.services.accounts.greet(Identity(Channel.WECHAT, "o7"), "zh-CN").user
+    talk.watched("Lotus Road")
+    talk.costs("Lotus Road", "0.90")
+    # Whatever concerns their money has been said meanwhile: two of five messages are left.
+    with talk.world.services.database.write() as unit:
+        for n in range(3):
+            new = NewRow(f"m{n}", MessageClass.MONEY, "say", "s1", channel="wechat", address="o7")
+            row_id = unit.outbox.add(new, talk.world.clock.now())
+            assert row_id is not None
+            assert unit.outbox.claim(row_id, "t", talk.world.clock.now(), LEASE) is not None
+            assert unit.outbox.finish(row_id, "t", OutboxState.SENT, talk.world.clock.now())
+    row = talk.delivered()
+    assert (row.channel, row.state) == ("wechat", OutboxState.EXPIRED)
+    assert talk.chat.heard == []
+    held = talk.world.services.telling.held(talk.lin.id)
+    assert held is not None
+    assert len(held.alerts) == 1
