@@ -32,6 +32,7 @@ UPKEEP = {
     "watch_promises": 600,
     "merge_places": 60,
     "clean_up": 3600,
+    "look_after_watches": 3600,
     "compact_prices": 24 * 3600,
     "check_books": 6 * 3600,
     "reconcile": 24 * 3600,

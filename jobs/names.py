@@ -16,6 +16,7 @@ JOBS = {
     "merge_places": "jobs.merging.merge_places",
     "clean_up": "jobs.upkeep.clean_up",
     "compact_prices": "jobs.prices.compact_prices",
+    "look_after_watches": "jobs.watches.look_after_watches",
     "check_books": "jobs.books.check_books",
     "reconcile": "jobs.reconciliation.reconcile",
     "deliver": "jobs.outbox.deliver",
@@ -40,6 +41,7 @@ TIMEOUTS_S = {
     "merge_places": 1800,
     "clean_up": 300,
     "compact_prices": 1800,
+    "look_after_watches": 900,
     "check_books": 900,
     "reconcile": 3600,
     "deliver": 50,  # below the lease of a row, so that it still reports what came of it

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from core.services import Services
 from jobs.context import services
 
 LOOK_EVERY_S = 0.25
+# How often it is looked what time alone makes true for watches, and whether those in memory are old.
+WATCHES_EVERY_S, MEMORY_EVERY_S = 1.0, 60.0
 # Between tries when the database is away.
 AGAIN_AFTER_S = 2.0
 FINISH_WITHIN_S = 20.0
@@ -28,16 +31,37 @@ def start_following(services: Services, stop: threading.Event) -> threading.Thre
 
 
 def _follow_until(services: Services, stop: threading.Event) -> None:
+    # Here and not with the first ticks, which hold up everybody who writes.
+    _load(services)
+    threading.Thread(target=_load_until, args=(services, stop), name="watches", daemon=True).start()
+    looked_at = 0.0
     while not stop.is_set():
         pause_s = LOOK_EVERY_S
         try:
             if services.prices.is_behind():
                 services.prices.boundaries()
                 services.alerts.ring_written()
+            if time.monotonic() - looked_at >= WATCHES_EVERY_S and not services.alerts.look():
+                looked_at = time.monotonic()
         except Exception:
             log.exception("prices could not be followed")
             pause_s = AGAIN_AFTER_S
         stop.wait(pause_s)
+
+
+def _load_until(services: Services, stop: threading.Event) -> None:
+    """Now and then all watches are read anew, and those that have ended are forgotten."""
+    while not stop.wait(MEMORY_EVERY_S):
+        _load(services)
+
+
+def _load(services: Services) -> None:
+    try:
+        if services.alerts.is_stale():
+            services.alerts.load()
+    except Exception:
+        # They are read with the first ticks, then.
+        log.exception("watches could not be read")
 
 
 def compact_prices() -> None:

@@ -125,6 +125,9 @@ class SqlPrices:
         rows = rows_by(self.db, _SERIES, price_series.c.station_id, station_ids)
         return [_series(tuple(row.values())) for row in rows]
 
+    def alone(self) -> None:
+        self._lock()
+
     def some(self, series_ids: Iterable[int]) -> list[PriceSeries]:
         rows = rows_by(self.db, _SERIES, price_series.c.id, series_ids)
         return [_series(tuple(row.values())) for row in rows]

@@ -44,6 +44,14 @@ _BALANCE = N_("{released} is in your balance again.")
 _IDLE = N_("Each minute the car stays after charging costs {per_minute}.")
 _IDLE_FROM = N_("That begins at {idle_from_at}.")
 
+_WATCHED = (
+    N_("{place}: we watched for {below} or less."),
+    N_("{place}: we watched for {percent} % below the usual price of the hour."),
+    N_("{place}: we watched for the lowest price in {window_days} days."),
+    N_("{guns_at}: we watched for a free gun, and saw none."),
+)
+_NEAREST = N_("The nearest was {nearest}, {nearest_at}.")
+
 MESSAGES = {
     # --- charging ---------------------------------------------------------------------------------------------
     "charge_started": Message(
@@ -204,6 +212,24 @@ MESSAGES = {
     "case_driver_paid": Message(
         N_("Taken: {amount}"),
         (N_("We looked at your charge at {station}: {amount} was taken from your balance, as agreed."), _REFERENCE),
+    ),
+    # --- watches ----------------------------------------------------------------------------------------------
+    "watch_ended": Message(
+        N_("Watch has ended"),
+        (
+            *_WATCHED,
+            N_("Alerts it made: {told}."),
+            _NEAREST,
+            N_("You can renew it in the list of your watches."),
+        ),
+    ),
+    "watch_quiet": Message(
+        N_("Not reached yet"),
+        (
+            N_("{place}: it has not cost {below} or less for {days} days."),
+            _NEAREST,
+            N_("We go on until {until_at}. You can change the price, or stop, in the list of your watches."),
+        ),
     ),
     # --- the account ------------------------------------------------------------------------------------------
     "linked": Message(

@@ -23,7 +23,7 @@ _RECOVERED_PRICE, _RECOVERED_SHARE = Decimal("1.02"), Decimal("0.6")
 # To be said again before it has recovered, it has to be at least 2 % better than what was said.
 _BEATS = Decimal("0.98")
 # A lowest price is news when it is at least 1 % below the lowest before. Prices averaged over guns tremble.
-_NEW_LOW = Decimal("0.99")
+NEW_LOW = Decimal("0.99")
 _COOLDOWN = timedelta(hours=24)
 _GUN_COOLDOWN = timedelta(minutes=30)
 # No better than what was said, within this long, and as near to that time of the day: a repetition.
@@ -149,7 +149,7 @@ def level(wish: Watch, tick: Tick) -> Level | None:
             began = tick.history.price_since(tick.at) or tick.at
             lowest = tick.history.lowest_of_days(days, began)
             return (
-                None if lowest is None else Level(tick.new, lowest.price * _NEW_LOW, lowest.price * _RECOVERED_PRICE)
+                None if lowest is None else Level(tick.new, lowest.price * NEW_LOW, lowest.price * _RECOVERED_PRICE)
             )
     return None
 

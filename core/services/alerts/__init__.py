@@ -11,15 +11,19 @@ ending     watches that end, and the monthly word on those that never spoke
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from core.ports import Clock, Database, UnitOfWork
+from core.services.alerts.ending import ENDED_AT_ONCE, KEPT_FOR, Ender
 from core.services.alerts.judging import Judge, Judged
+from core.services.alerts.looking import DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE, USUAL_MOVES_FOR, Looker
 from core.services.alerts.matchers import Matchers
 from core.services.alerts.writing import Ends, Written, write
 from core.services.prices import SeriesTick
 from core.services.prices.past import Steps
+from core.station import STATUS_FRESH_FOR
 from core.watch import Where
 
 __all__ = ["AlertService"]
@@ -27,7 +31,7 @@ __all__ = ["AlertService"]
 # Memory keeps what has ended until then, and finds it in vain.
 STALE_AFTER = timedelta(hours=6)
 RUNG_AT_ONCE = 50
-_WATCHES_AT_ONCE = 5_000
+_USUAL = "look_at_usual"  # the slots of hours
 
 Ring = Callable[..., None]
 
@@ -43,6 +47,8 @@ class AlertService:
         self.database, self.clock, self.ring = database, clock, ring
         self._matchers, self._steps = Matchers(), Steps()
         self._written: list[Written] = []
+        self._usual: list[int] = []  # series that are to be looked at within this hour
+        self._usual_hour: int | None = None
         self._lock = threading.Lock()
 
     # --- memory -----------------------------------------------------------------------------------------------
@@ -57,6 +63,78 @@ class AlertService:
     def is_stale(self) -> bool:
         loaded_at = self._matchers.loaded_at
         return loaded_at is None or self.clock.now() - loaded_at >= STALE_AFTER
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def look(self) -> bool:
+        """See to a part of what time alone has made true; whether there is more of it. Cheap when nothing is due."""
+        more = self._look_at_due() | self._look_at_guns() | self._look_at_usual()
+        self.ring_written()
+        return more
+
+    def _look_at_due(self) -> bool:
+        now = self.clock.now()
+        with self.database.read() as unit:
+            if not unit.watches.due(now, 1):
+                return False
+        with self._looking(now) as (unit, looker):
+            due = unit.watches.due(now, DUE_AT_ONCE)
+            self._keep(unit, looker.due(due), now)
+        return len(due) == DUE_AT_ONCE
+
+    def _look_at_guns(self) -> bool:
+        now = self.clock.now()
+        told_since = now - STATUS_FRESH_FOR
+        with self.database.read() as unit:
+            if not unit.watches.guns_turned(now, told_since, 1):
+                return False
+        with self._looking(now) as (unit, looker):
+            turned = unit.watches.guns_turned(now, told_since, GUNS_AT_ONCE)
+            self._keep(unit, looker.guns(turned), now)
+        return len(turned) == GUNS_AT_ONCE
+
+    def _look_at_usual(self) -> bool:
+        """Once an hour: another price is usual then, whether or not one has changed."""
+        now = self.clock.now()
+        if self._usual_hour != (hour := int(now.timestamp()) // 3600):
+            self._usual_hour = hour
+            with self.database.write() as unit:
+                mine = unit.ticks.take(_USUAL, str(hour), now)
+                self._usual = unit.watches.usual_series(now - USUAL_MOVES_FOR) if mine else []
+        if not self._usual:
+            return False
+        some, self._usual = self._usual[:USUAL_AT_ONCE], self._usual[USUAL_AT_ONCE:]
+        with self.database.read() as unit:
+            met = Looker(unit, now, self._steps).below_usual(some)
+        if met:
+            with self._looking(now) as (unit, looker):
+                self._keep(unit, looker.due(unit.watches.some(met)), now)
+        return bool(self._usual)
+
+    @contextmanager
+    def _looking(self, at: datetime) -> Iterator[tuple[UnitOfWork, Looker]]:
+        with self.database.write() as unit:
+            unit.prices.alone()
+            yield unit, Looker(unit, at, self._steps)
+
+    # --- ends -------------------------------------------------------------------------------------------------
+
+    def upkeep(self) -> int:
+        """End what has expired, say how near the others came, forget what ended long ago; how many were seen to."""
+        now, seen = self.clock.now(), 0
+        while True:
+            with self.database.write() as unit:
+                ender = Ender(unit, now, self._steps)
+                expired = unit.watches.expired(now, ENDED_AT_ONCE)
+                ender.end(expired)
+                quiet = unit.watches.notes_due(now, ENDED_AT_ONCE)
+                ender.note(quiet)
+            self.ring(*ender.rows)
+            seen += len(expired) + len(quiet)
+            if not expired and not quiet:
+                break
+        with self.database.write() as unit:
+            return seen + unit.watches.purge(now - KEPT_FOR)
 
     # --- ticks ------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core.ports import PriceSeries, StationSpot, UnitOfWork
 from core.prices.history import PriceHistory
+from core.prices.ticks import Tick
 from core.prices.watching import (
     Alert,
     Level,
@@ -117,7 +119,9 @@ class Judge:
         # Found by the lower level from now on.
         return replace(spoken, changed_at=self.at)
 
-    def _alert(self, watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
+    @staticmethod
+    def _alert(watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
+        before = alert.before if alert.before is not None else _price_before(one.tick)
         return NewAlert(
             watch_id=watch.id,
             user_id=watch.user_id,
@@ -127,12 +131,12 @@ class Judge:
             rule=watch.rule,
             at=alert.at,
             price=alert.price,
-            before=alert.before,
+            before=before,
             value=alert.value,
             threshold=alert.threshold,
             currency=one.tick.currency,
             tariff_id=alert.tariff_id,
-            worth=_worth(watch.rule, alert),
+            worth=_worth(watch.rule, alert.value, alert.price, before),
             also=also,
         )
 
@@ -144,12 +148,18 @@ def _looked_at(watch: StandingWatch, moment: datetime | None) -> Judged | None:
     return Judged(replace(watch, look_at=moment))
 
 
-def _worth(rule: Rule, alert: Alert) -> int:
-    """The share saved, per mille."""
+def _price_before(tick: Tick) -> Decimal | None:
+    """What it cost before it began to cost this, where no tick says so."""
+    began = tick.history.price_since(tick.at)
+    return None if began is None else tick.history.price_at(began - timedelta(seconds=1))
+
+
+def _worth(rule: Rule, value: Decimal, price: Decimal | None, before: Decimal | None) -> int:
+    """The share saved, per mille: against the usual price, or the one before."""
     if rule is Rule.BELOW_USUAL:
-        saved = 1 - alert.value
-    elif alert.price is None or not alert.before:
+        saved = 1 - value
+    elif price is None or not before:
         return 0
     else:
-        saved = 1 - alert.price / alert.before
+        saved = 1 - price / before
     return min(max(int(saved * 1000), 0), _MOST_WORTH)

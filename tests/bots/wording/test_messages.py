@@ -43,6 +43,12 @@ PARAMS = {
     "used": money(4500),
     "per_minute": {"price": "0.5", "currency": "CNY"},
     "idle_from_at": "2026-11-23T05:30:00+00:00",
+    "place": "Lotus Road",
+    "below": {"price": "0.9", "currency": "CNY"},
+    "days": 30,
+    "told": 2,
+    "nearest": {"price": "0.95", "currency": "CNY"},
+    "nearest_at": {"at": "2026-11-26T04:00:00+00:00"},
 }
 
 

@@ -1,0 +1,151 @@
+"""What time alone makes true, with no tick: a pause is over, a way is driven, a gun is free, another price is usual.
+
+Each look does one part of what is due and ends its transaction, so that prices are followed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from core.geo import Point, distance_m
+from core.ports import GunsNow, PriceSeries, StationSpot, UnitOfWork
+from core.prices.areas import MOST_RADIUS_M
+from core.prices.history import PriceHistory
+from core.prices.matching import units
+from core.prices.ticks import Cause, Tick
+from core.prices.watching import NEW_LOW, Rule, judge, level, pause_ends
+from core.services.alerts.judging import GUN_WORTH, LEVEL_KEPT_FOR, Judge, Judged
+from core.services.prices import SeriesTick
+from core.services.prices.past import LaterHistory, Past, Steps
+from core.watch import ANY_PRICE, Area, NewAlert, StandingWatch, StationGuns, Way, after_alert
+
+DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE = 500, 500, 200
+# A usual price has moved along with a new one after four weeks; a week more for those that were not asked meanwhile.
+USUAL_MOVES_FOR = timedelta(days=35)
+# While nobody tells of the guns they are looked at less often.
+_UNKNOWN_AGAIN = timedelta(minutes=1)
+_STATIONS_AROUND = 2_000
+_NO_HISTORY = PriceHistory(UTC)  # of free guns
+
+
+class Looker:
+    """Within one transaction. Nobody else looks or follows prices until it ends."""
+
+    def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps) -> None:
+        self.unit, self.at, self.steps = unit, at, steps
+        self._past = Past(unit, steps)
+
+    # --- pauses and hours -------------------------------------------------------------------------------------
+
+    def due(self, watches: Sequence[StandingWatch]) -> list[Judged]:
+        """Those whose time has come, asked by what is true now."""
+        at_stations = {one.place.series_id for one in watches if isinstance(one.place, StationGuns)}
+        series = {one.id: one for one in self.unit.prices.some(at_stations)}
+        found = []
+        for one in watches:
+            if isinstance(one.place, StationGuns):
+                its = [series[one.place.series_id]] if one.place.series_id in series else []
+                judged = self._asked(one, its, {})
+            else:
+                its, spots = self._around(one.place)
+                judged = self._asked(one, its, spots)
+            if judged.watch != one:
+                found.append(judged)
+        return found
+
+    def _asked(self, watch: StandingWatch, series: Iterable[PriceSeries], spots: Mapping[str, StationSpot]) -> Judged:
+        # Whatever comes of it, it is not due any more.
+        watch = replace(watch, look_at=None)
+        ticks = self.ticks(series)
+        judged = Judge(self.unit, self.at, self.steps, spots).of(watch, ticks) or Judged(watch)
+        if watch.rule is Rule.LOWEST and isinstance(watch.place, StationGuns):
+            return replace(judged, watch=self._levelled(judged.watch, ticks))
+        return judged
+
+    def _levelled(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> StandingWatch:
+        """At the level that is right until the next look: lows that are forgotten by then do not count."""
+        until = self.at + LEVEL_KEPT_FOR
+        lowest = ticks[0].tick.history.lowest(until - timedelta(days=int(watch.amount)), self.at) if ticks else None
+        its = ANY_PRICE if lowest is None else units(lowest.price * NEW_LOW)
+        changed_at = watch.changed_at if its == watch.level else self.at
+        return replace(watch, level=its, changed_at=changed_at, look_at=min(watch.look_at or until, until))
+
+    def ticks(self, series: Iterable[PriceSeries]) -> list[SeriesTick]:
+        """As if the clock had ticked there: what it costs now."""
+        found = []
+        for one in series:
+            if one.price is not None and not one.lapsed:
+                history = LaterHistory(self._past, one, self.at)
+                tick = Tick(
+                    str(one.id), self.at, None, one.price, one.currency, Cause.CLOCK, history, one.believed_id or ""
+                )
+                found.append(SeriesTick(one, tick))
+        return found
+
+    def _around(self, place: Area | Way) -> tuple[list[PriceSeries], dict[str, StationSpot]]:
+        middle, reach_m = _bounds(place)
+        spots = self.unit.watches.spots(self.unit.watches.stations_within(middle, reach_m, _STATIONS_AROUND))
+        return self.unit.prices.series_of(spots), spots
+
+    # --- what is usual ----------------------------------------------------------------------------------------
+
+    def below_usual(self, series_ids: Sequence[int]) -> list[int]:
+        """The watches on these guns whose wish is met now. Asked before anything is locked: it takes long."""
+        ticks = {one.series.id: one.tick for one in self.ticks(self.unit.prices.some(series_ids))}
+        met = []
+        for one in self.unit.watches.of_series(ticks, Rule.BELOW_USUAL):
+            assert isinstance(one.place, StationGuns), "watches on series are on stations"
+            now = level(one.wish, ticks[one.place.series_id])
+            if now is not None and now.met and one.live(self.at):
+                met.append(one.id)
+        return met
+
+    # --- guns -------------------------------------------------------------------------------------------------
+
+    def guns(self, turned: Sequence[tuple[StandingWatch, GunsNow]]) -> list[Judged]:
+        """Those of which some became free, or the last one was taken."""
+        return [self._of_guns(watch, guns) for watch, guns in turned]
+
+    def _of_guns(self, watch: StandingWatch, guns: GunsNow) -> Judged:
+        watch = replace(watch, look_at=None)
+        if watch.muted(self.at):
+            return Judged(replace(watch, look_at=watch.muted_until))
+        if not guns.known:
+            return Judged(replace(watch, look_at=self.at + _UNKNOWN_AGAIN))
+        place = watch.place
+        assert isinstance(place, StationGuns), "one waits for guns at a station"
+        key = str(place.series_id)
+        tick = Tick(key, self.at, None, None, "", Cause.CLOCK, _NO_HISTORY, free_guns=guns.free)
+        wish, before = watch.wish, watch.state
+        state, alert = judge(wish, before, tick)
+        if alert is None:
+            return Judged(replace(watch, state=state, look_at=pause_ends(wish, before, tick)))
+        said = NewAlert(
+            watch_id=watch.id,
+            user_id=watch.user_id,
+            series_id=place.series_id,
+            station_id=place.station_id,
+            version=f"{place.series_id}:guns:{int(self.at.timestamp())}",
+            rule=watch.rule,
+            at=self.at,
+            price=None,
+            before=None,
+            value=alert.value,
+            threshold=alert.threshold,
+            currency="",
+            tariff_id="",
+            worth=GUN_WORTH,
+        )
+        return Judged(after_alert(watch, state, place.series_id, None), said)
+
+
+def _bounds(place: Area | Way) -> tuple[Point, float]:
+    """A middle, and how far from it the place reaches."""
+    if isinstance(place, Area):
+        return place.centre, place.radius_m
+    lats, lngs = [one.lat for one in place.points], [one.lng for one in place.points]
+    middle = Point((min(lats) + max(lats)) / 2, (min(lngs) + max(lngs)) / 2)
+    reach_m = max(distance_m(middle, one) for one in place.points) + place.width_m
+    return middle, min(reach_m, MOST_RADIUS_M + place.width_m)
