@@ -36,9 +36,10 @@ from core.session import LIVE, SessionState
 from tests.adapters.ocpi.processes import ROOT, answers, free_port, kilowatch, wait_until
 from tests.soak.hammer import deliver
 
-pytestmark = pytest.mark.soak
-
 SECONDS = float(os.environ.get("HAMMER_SECONDS", "60"))
+# What comes after takes one minute and a half on a machine that has nothing else to do.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(SECONDS + 600)]
+
 KILL_EVERY_S = 2.0
 HANDS = 5
 FAULTS: list[dict[str, Any]] = [
