@@ -32,6 +32,7 @@ from bots.miniapp import (
     prices,
     safety,
     wallet,
+    watch_page,
     watches,
 )
 from bots.miniapp.api import LabelUrl, no_labels
@@ -89,6 +90,7 @@ def create_app(
     app.register_blueprint(page.blueprint(services, tiles, label_url))
     app.register_blueprint(money_page.blueprint(services))
     app.register_blueprint(charge_page.blueprint(services))
+    app.register_blueprint(watch_page.blueprint(services))
     app.register_blueprint(me.download_page(services))
     app.register_blueprint(safety.blueprint())
     app.register_blueprint(health.blueprint(services, registry))

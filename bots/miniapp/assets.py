@@ -18,6 +18,9 @@ _BUNDLES = {
     "css": ("*.css",),
     "prices.js": ("prices/*.js",),
     "prices.css": ("prices/*.css",),
+    "watching.js": ("watch/*.js",),
+    "watching.css": ("watch/*.css",),
+    "watches.js": ("10-tools.js", "wallet/50-money.js", "wallet/60-login.js", "watches/*.js"),
     "wallet.js": ("10-tools.js", "30-sheet.js", "35-running.js", "wallet/*.js"),
     "wallet.css": ("wallet/*.css",),
     "charge.js": (
@@ -42,10 +45,16 @@ def assets() -> dict[str, Asset]:
     for bundle, patterns in _BUNDLES.items():
         name, _, kind = f"page.{bundle}".rpartition(".")
         paths = [path for pattern in patterns for path in sorted(_FOLDER.glob(pattern))]
-        parts = [path.read_text("utf-8") for path in paths]
+        parts = [_travelling(path.read_text("utf-8")) for path in paths]
         text = "\n".join(parts)
         # One scope for all script files and none of it global.
         body = (f'(function () {{\n"use strict";\n{text}\n}})();\n' if kind == "js" else text).encode()
         digest = hashlib.blake2b(body, digest_size=6).hexdigest()
         found[bundle.replace(".", "_")] = Asset(f"{name.replace('.', '-')}-{digest}.{kind}", _KINDS[kind], body)
     return found
+
+
+def _travelling(text: str) -> str:
+    """Indentation and comments on lines of their own stay at home. No string here has several lines."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

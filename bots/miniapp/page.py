@@ -71,7 +71,7 @@ def _render(tiles: Tiles | None, found: dict[str, Any], *, error: str = "", stat
         "strings": page_strings(),
         "rows": ROWS_AT_ONCE,
         "kwh": {"least": int(LEAST_KWH), "most": int(MOST_KWH)},
-        "prices": {kind: f"/assets/{assets()[f'prices_{kind}'].name}" for kind in ("js", "css")},
+        **{tool: _fetched_later(tool) for tool in ("prices", "watching")},
         "tiles": tiles and {"url": tiles.url, "datum": tiles.datum.value, "attribution": tiles.attribution},
         "asked": {name: value for name, value in request.args.items() if len(value) < 200},
         **found,
@@ -94,6 +94,10 @@ def _render(tiles: Tiles | None, found: dict[str, Any], *, error: str = "", stat
     )
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}
     return Response(text, status, headers=headers, mimetype="text/html")
+
+
+def _fetched_later(tool: str) -> dict[str, str]:
+    return {kind: f"/assets/{assets()[f'{tool}_{kind}'].name}" for kind in ("js", "css")}
 
 
 def _more_link(found: dict[str, Any]) -> str:

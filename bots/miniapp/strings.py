@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from bots import prices
+from bots.miniapp.watch_strings import WISHES
 from bots.wording import N_, phrases, wording
 from core.user import LANGUAGES
 
@@ -124,6 +125,7 @@ def page_strings() -> dict[str, dict[str, str]]:
     for language in LANGUAGES:
         say = wording(language)
         texts = {key: say(message) for key, message in _SENTENCES.items()}
+        texts |= {key: say(message) for key, message in WISHES.items()}
         texts |= {f"span.{days}": say(message) for days, message in prices.SPANS.items()}
         for name, table in _TABLES.items():
             texts |= {f"{name}.{one.value}": say(message) for one, message in table.items()}

@@ -53,6 +53,7 @@ _SENTENCES = {
     "from_held": N_("from what was held"),
     "from_refunding": N_("from what goes back"),
     "more": N_("Show more"),
+    "watches": N_("My watches"),
     "promises": N_("What we promise about your money"),
     "logout": N_("Log out"),
     "login_head": N_("Log in to see your money"),

@@ -30,7 +30,9 @@ _PAGE = {
     "watches_title": N_("My watches · Kilowatch"),
     "wallet": N_("Wallet"),
     "watches_login": N_("Log in to see your watches"),
-    "watches_none": N_("You watch nothing yet. Open a station and tap “Watch price”, or watch an area below the list."),
+    "watches_none": N_(
+        "You watch nothing yet. Open a station and tap “Watch price”, or watch an area below the list."
+    ),
     "watches_find": N_("Find stations"),
     "watches_noscript": N_("This page needs JavaScript. In our chats it works without: send “watches”."),
     "watches_held": N_("You have not been told of this yet"),
@@ -51,7 +53,9 @@ _PAGE = {
     "watches_done_awake": N_("It speaks again."),
     "watches_done_amount": N_("Changed."),
     "watches_done_renewed": N_("Watched for longer."),
-    "watches_link_why": N_("Send this code to our Telegram bot or our WeChat account. Alerts then come to that chat."),
+    "watches_link_why": N_(
+        "Send this code to our Telegram bot or our WeChat account. Alerts then come to that chat."
+    ),
     "watches_link_warning": N_(
         "It works once, within ten minutes. Whoever enters it shares your account and wallet: show it nobody."
     ),

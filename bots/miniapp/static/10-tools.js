@@ -52,6 +52,7 @@ function speak() {
   var other = lang === "en" ? "zh-CN" : "en";
   by("lang").textContent = other === "en" ? "English" : "中文";
   by("lang").lang = other;
+  by("to-watches").href = "/watches?lang=" + lang;
   by("to-wallet").href = "/wallet?lang=" + lang;
   by("charge").href = by("charge").pathname + by("charge").search.replace(/lang=[^&]*/, "lang=" + lang);
   each("[data-t]", function (node) { node.textContent = t(node.getAttribute("data-t")); });

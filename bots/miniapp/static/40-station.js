@@ -9,7 +9,7 @@ function showStation(one) {
       el("p", {}, joined([one.operator.name, one.text.distance]))),
     close));
   var body = el("div", { "class": "sheet-body" });
-  [pricePart(one), dayPart(one), pricesPart(one), gunsPart(one), placePart(one), mapsPart(one), sourcePart(one)].forEach(function (part) {
+  [pricePart(one), watchPart(one), dayPart(one), pricesPart(one), gunsPart(one), placePart(one), mapsPart(one), sourcePart(one)].forEach(function (part) {
     if (part) body.appendChild(part);
   });
   node.appendChild(body);

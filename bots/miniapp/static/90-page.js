@@ -150,6 +150,7 @@ function showWhere() {
 function showFoot(list) {
   var foot = empty(by("foot"));
   if (list.next) foot.appendChild(el("button", { type: "button", "class": "button more", onclick: function () { search(true); } }, t("more")));
+  if (state.rows.length) foot.appendChild(areaPart(list));
   list.notes.forEach(function (note) { foot.appendChild(el("p", { "class": "note" }, note)); });
   if (list.hidden && filterPairs().length) {
     foot.appendChild(el("button", { type: "button", "class": "button small more", onclick: function () { state.filters = []; showFilterCount(); search(); } }, t("clear_filters")));
