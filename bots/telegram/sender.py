@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from bots.telegram import charge_buttons
+from bots.telegram import alerts, charge_buttons
 from bots.telegram.keyboards import Row, inline
 from bots.telegram.markup import bold, ours
 from bots.telegram.messenger import TelegramBusy, TelegramMessenger, TelegramRefused
@@ -17,6 +17,7 @@ from bots.wording import Wording, wording
 from bots.wording.messages import Said
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.outbox import Fate, OutboxRow, Result
+from core.services.alerts.telling import AlertsNow
 
 # After a call that hung or found nobody, the next ones would too: others do not wait behind them meanwhile.
 REST = timedelta(seconds=10)
@@ -46,8 +47,15 @@ class TelegramSender:
         self._messenger = messenger
 
     def send(self, row: OutboxRow, said: Said) -> Result:
+        return self._sent(row.address, _rendered(row, said))
+
+    def send_alerts(self, row: OutboxRow, say: Wording, now: AlertsNow) -> Result:
+        """bots.alert_saying.SaysAlerts."""
+        return self._sent(row.address, alerts.rendered(say, now))
+
+    def _sent(self, chat_id: str, rendered: Rendered) -> Result:
         try:
-            number = self._messenger.send_message(row.address, _rendered(row, said))
+            number = self._messenger.send_message(chat_id, rendered)
         except ChatUnreachable as error:
             return Result(Fate.GONE, error=error.reason[:200])
         except TelegramBusy as error:
