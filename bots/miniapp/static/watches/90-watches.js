@@ -105,7 +105,8 @@ function watchNode(one) {
   row.appendChild(one.muted_until
     ? action("watches_wake", title, function () { return change(one, { wake: true }).then(done("watches_done_awake")); })
     : action("watches_snooze", title, function () { return change(one, { snooze: true }).then(done("watches_done_silent")); }));
-  if (one.rule === "below") row.appendChild(amountForm(node, one, title, done("watches_done_amount")));
+  var price = one.rule === "below" ? amountForm(one, done("watches_done_amount")) : null;
+  if (price) row.appendChild(opener(price, title));
   if (one.rule === "gun_free" || new Date(one.expires_at) - Date.now() < SOON_MS) {
     row.appendChild(action("watches_renew", title, function () { return change(one, { renew: true }).then(done("watches_done_renewed")); }));
   }
@@ -113,6 +114,7 @@ function watchNode(one) {
     return call("DELETE", "/watches/" + one.id).then(function () { swap(node, stoppedNode(one)); say(t("watches_stopped")); });
   }));
   node.appendChild(row);
+  if (price) node.appendChild(price);
   if (one.told) node.appendChild(lastAlerts(one));
   return node;
 }
@@ -138,7 +140,7 @@ function stoppedNode(one) {
   return node;
 }
 
-function amountForm(node, one, title, done) {
+function amountForm(one, done) {
   var input = el("input", { "class": "text", type: "text", inputmode: "decimal", maxlength: "9", autocomplete: "off", value: one.amount });
   var form = el("form", { "class": "watch-own", hidden: "" },
     el("label", {}, el("span", {}, t("watches_amount_of") + " (" + one.currency + "/kWh)"), input),
@@ -150,12 +152,15 @@ function amountForm(node, one, title, done) {
     complain("");
     change(one, { amount: found[1] + (found[2] ? "." + found[2] : "") }).then(done, function (problem) { complain(problem.message); });
   });
-  node.appendChild(form);
+  return form;
+}
+
+function opener(form, title) {
   var open = el("button", { type: "button", "class": "button small", "aria-describedby": title, "aria-expanded": "false" }, t("watches_amount"));
   open.addEventListener("click", function () {
     form.hidden = !form.hidden;
     open.setAttribute("aria-expanded", String(!form.hidden));
-    if (!form.hidden) { input.focus(); input.select(); }
+    if (!form.hidden) form.querySelector("input").select();
   });
   return open;
 }
