@@ -12,6 +12,7 @@ PROGRAMS = (
     ["bench.qr"],
     ["bench.sessions", "--n", "300"],
     ["bench.alerts", "--watches", "100000"],  # a million takes another minute: python -m bench.alerts
+    ["bench.boundaries", "--series", "5000"],  # fifty thousand take some minutes: python -m bench.boundaries
 )
 
 

@@ -2,23 +2,29 @@
 
     python -m bench.boundaries [--series 5000 50000] [--tariffs 200] [--json]
 
-Nothing is pushed: the tariffs have a step every two hours, and the clock is set to one after the other. Whoever gets
-the ticks does nothing with them. After that every price is pushed anew, once. The floor is one UPDATE of price and
-time of the same rows, committed, on the same engine in the same run; quote the ratio. Wall seconds, the median of the
-rounds, and the peak of this process's memory above what it had before. SQLite always (a file, synchronous=FULL);
-PostgreSQL where its server is installed, with its commits on disk.
+Nothing is pushed: the tariffs have a step every two hours, and the clock is set to one after the other. Then every
+price is pushed anew, once, and followed ("pushed"); a day later all guns are asked whether it still holds ("asked").
+Whoever gets the ticks does nothing with them. The floor is one UPDATE of price and time of the same rows, committed,
+on the same engine in the same run; quote the ratio. Seconds on the wall, of a boundary the median of the rounds;
+"cpu" is this process alone, which shows how much others were in the way. Memory is that of a process which has done
+nothing but follow. SQLite always (a file, synchronous=FULL); PostgreSQL where its server is installed, with its
+commits on disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import multiprocessing
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,7 +91,9 @@ def station(number: int, tariff_id: str) -> Station:
     )
 
 
-def prepare(database: SqlDatabase, series: int, known: Sequence[Tariff]) -> None:
+def prepare(url: str, series: int, shared: int) -> None:
+    upgrade(url)
+    database, known = SqlDatabase(open_engine(url)), tariffs(shared)
     with database.write() as unit:
         unit.catalogue.save_supplier(SUPPLIER)
         unit.catalogue.add_tariffs(known)
@@ -93,112 +101,101 @@ def prepare(database: SqlDatabase, series: int, known: Sequence[Tariff]) -> None
         with database.write() as unit:
             some = [station(number, known[number % len(known)].id) for number in numbers]
             unit.catalogue.save_stations(some, BEGAN)
+    told = PriceService(database, Clock(), nothing).follow()
+    assert told == series, f"{told} ticks of {series} new series"
+    database.close()
 
 
 def push(database: SqlDatabase, series: int, known: Sequence[Tariff], at: datetime) -> None:
     for numbers in chunks(range(series), 5_000):
         told = [(ref, known[number % len(known)]) for number in numbers for ref in guns_of(number)]
         with database.write() as unit:
-            unit.catalogue.save_tariffs(SUPPLIER.id, told, at)
+            unit.catalogue.save_tariffs(SUPPLIER.id, told, at, pushed=True)
+
+
+def nothing(unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> None:
+    """As if nobody had a wish."""
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
 
 
-def measure(database: SqlDatabase, series: int, shared: int) -> dict[str, Any]:
-    clock = Clock()
-
-    def nothing(unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> None:
-        """As if nobody had a wish."""
-
+def measure(url: str, series: int, shared: int) -> dict[str, Any]:
+    database, clock = SqlDatabase(open_engine(url)), Clock()
     service = PriceService(database, clock, nothing)
-    prepare(database, series, tariffs(shared))
-    began = time.perf_counter()
-    told = service.follow()
-    assert told == series, f"{told} ticks of {series} new series"
-    first_s = time.perf_counter() - began
-    rounds = []
-    peak = Peak()
+    service.is_behind()  # the first connection
+    # As the clock process does it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    empty_mb = most_mb()
     clock.time = BEGAN.replace(minute=0)
+    rounds = []
     for _ in range(ROUNDS):
         clock.time += EVERY
         rounds.append(timed(service.boundaries, series))
-    memory_mb = peak.mb()
+    full_mb = most_mb()
     floor = [timed(lambda: plain_update(database), series) for _ in range(3)]
     clock.time += timedelta(minutes=30)
-    push(database, series, tariffs(shared, dearer=1), clock.time)
-    pushed_s = timed(service.follow, series)
-    boundary_s, floor_s = statistics.median(rounds), statistics.median(floor)
+    again = tariffs(shared, dearer=1)
+    push(database, series, again, clock.time)
+    pushed = timed(service.follow, series)
+    push(database, series, again, clock.time + timedelta(hours=4))  # says nothing new, and costs the same then
+    clock.time += timedelta(days=1)
+    asked = timed(service.boundaries, 0)
+    database.close()
+    boundary = [statistics.median(one) for one in zip(*rounds, strict=True)]
+    floor_s = statistics.median(wall for wall, _ in floor)
     return {
         "series": series,
-        "boundary_s": round(boundary_s, 3),
-        "rounds_s": [round(one, 3) for one in rounds],
-        "us_per_series": round(boundary_s / series * 1e6, 1),
+        "boundary_s": round(boundary[0], 3),
+        "boundary_cpu_s": round(boundary[1], 3),
+        "rounds_s": [round(wall, 3) for wall, _ in rounds],
+        "us_per_series": round(boundary[0] / series * 1e6, 1),
         "plain_update_s": round(floor_s, 3),
-        "to_plain_update": round(boundary_s / floor_s, 1),
-        "pushed_s": round(pushed_s, 3),
-        "first_seen_s": round(first_s, 3),
-        "peak_mb": memory_mb,
+        "to_plain_update": round(boundary[0] / floor_s, 1),
+        "pushed_s": round(pushed[0], 3),
+        "pushed_cpu_s": round(pushed[1], 3),
+        "asked_s": round(asked[0], 3),
+        "most_mb": round(full_mb),
+        "more_than_empty_mb": round(full_mb - empty_mb),
     }
 
 
-def timed(step: Callable[[], int], expected: int) -> float:
-    began = time.perf_counter()
+def timed(step: Callable[[], int], expected: int) -> tuple[float, float]:
+    """Seconds on the wall, and of this process's CPU."""
+    began, cpu = time.perf_counter(), time.process_time()
     done = step()
-    took = time.perf_counter() - began
+    took = time.perf_counter() - began, time.process_time() - cpu
     assert done == expected, f"{done} of {expected}"
     return took
 
 
+def most_mb() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def plain_update(database: SqlDatabase) -> int:
-    """What a boundary writes, without finding out what to write. It stays out of the way of the next round."""
-    add = "look_at + 1" if database.engine.dialect.name == "sqlite" else "look_at + interval '1 microsecond'"
+    """What a boundary writes, without finding out what to write. Nothing is due by it."""
+    later = "look_at + 1" if database.engine.dialect.name == "sqlite" else "look_at + interval '1 microsecond'"
     with database.engine.begin() as db:
-        # Digits are read from text and written as such: the engine does the work of writing, not of counting.
-        return db.execute(text(f"UPDATE price_series SET price = price || '', look_at = {add}")).rowcount
-
-
-class Peak:
-    """The most memory of this process from here on, where the system tells (Linux)."""
-
-    def __init__(self) -> None:
-        self.before = self._told("VmRSS")
-        with_reset = Path("/proc/self/clear_refs")
-        if with_reset.exists():
-            with_reset.write_text("5")
-
-    def mb(self) -> float | None:
-        most = self._told("VmHWM")
-        return None if most is None or self.before is None else round((most - self.before) / 1024, 1)
-
-    def _told(self, name: str) -> int | None:
-        status = Path("/proc/self/status")
-        if not status.exists():
-            return None
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
+        return db.execute(text(f"UPDATE price_series SET price = price || '', look_at = {later}")).rowcount
 
 
 @contextmanager
-def sqlite() -> Iterator[SqlDatabase | None]:
+def sqlite() -> Iterator[str | None]:
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
-        upgrade(url)
-        database = SqlDatabase(open_engine(url))
-        yield database
-        database.close()
+        yield f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
 
 
 @contextmanager
-def postgresql() -> Iterator[SqlDatabase | None]:
+def postgresql() -> Iterator[str | None]:
     from tests.postgres import NoPostgres, create_database, running_server
 
     try:
         with running_server(durable=True) as server:
-            url = create_database(server).render_as_string(hide_password=False)
-            upgrade(url)
-            database = SqlDatabase(open_engine(url))
-            yield database
-            database.close()
+            yield create_database(server).render_as_string(hide_password=False)
     except NoPostgres as reason:
         print(f"PostgreSQL skipped: {reason}", file=sys.stderr)
         yield None
@@ -207,26 +204,32 @@ def postgresql() -> Iterator[SqlDatabase | None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, nargs="+", default=[5_000, 50_000])
-    parser.add_argument("--tariffs", type=int, default=200, help="how many share one: series / tariffs")
+    parser.add_argument("--tariffs", type=int, default=200, help="that the series share")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, opened in (("sqlite", sqlite), ("postgresql", postgresql)):
-        for series in asked.series:
-            with opened() as database:
-                if database is not None:
-                    found.setdefault(name, []).append(measure(database, series, asked.tariffs))
-    load = round(os.getloadavg()[0], 2)
+    # A process of its own for each step, so that its memory is its own.
+    alone = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=alone, max_tasks_per_child=1) as pool:
+        for name, opened in (("sqlite", sqlite), ("postgresql", postgresql)):
+            for series in asked.series:
+                with opened() as url:
+                    if url is not None:
+                        pool.submit(prepare, url, series, asked.tariffs).result()
+                        run = pool.submit(measure, url, series, asked.tariffs).result()
+                        found.setdefault(name, []).append(run | {"load": round(os.getloadavg()[0], 1)})
     if asked.json:
-        print(json.dumps({"load": load, "tariffs": asked.tariffs} | found, indent=2))
+        print(json.dumps({"tariffs": asked.tariffs} | found, indent=2))
         return
-    print(f"{asked.tariffs} tariffs, load of the machine {load}")
+    print(f"{asked.tariffs} tariffs")
     for name, runs in found.items():
         for run in runs:
             print(
-                f"  {name:<10} {run['series']:>6} series: boundary {run['boundary_s']} s "
-                f"({run['us_per_series']} µs each), {run['to_plain_update']} times a plain UPDATE of the rows; "
-                f"pushed {run['pushed_s']} s; first seen {run['first_seen_s']} s; peak +{run['peak_mb']} MB"
+                f"  {name:<10} {run['series']} series: boundary {run['boundary_s']} s "
+                f"(cpu {run['boundary_cpu_s']} s), {run['us_per_series']} µs each, "
+                f"{run['to_plain_update']} times a plain UPDATE of the rows; "
+                f"pushed {run['pushed_s']} s, asked {run['asked_s']} s; "
+                f"memory {run['most_mb']} MB, {run['more_than_empty_mb']} MB of it for this; load {run['load']}"
             )
 
 

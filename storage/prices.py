@@ -10,7 +10,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Text, cast, delete, func, literal, select, update
+from sqlalchemy import Connection, Text, cast, delete, func, literal, select, update
 
 from core.ports import Observation, PriceDay, PricedGun, PriceSeries, PriceVersion
 from core.prices.gate import Doubt, Reason, Waiting
@@ -97,7 +97,7 @@ class SqlPrices:
         if limit <= 0:
             return []
         seen = price_observations.c
-        between = select(price_observations).where(seen.id.between(first, last))
+        between = _OBSERVATIONS.where(seen.id.between(first, last))
         return list(self.db.execute(between.order_by(seen.id).limit(limit)).all())
 
     def forget_observations(self, before: datetime, limit: int) -> int:
@@ -119,7 +119,7 @@ class SqlPrices:
         of_gun = [connectors.c[name] for name in _GUN]
         here = (stations.c.id == connectors.c.station_id, stations.c.removed_at.is_(None))
         listed = select(*of_gun, stations.c.time_zone).join(stations, here[0]).where(here[1])
-        return [_gun(row) for row in rows_by(self.db, listed, connectors.c.station_id, station_ids)]
+        return [_gun(tuple(row.values())) for row in rows_by(self.db, listed, connectors.c.station_id, station_ids)]
 
     def series_of(self, station_ids: Iterable[str]) -> list[PriceSeries]:
         rows = rows_by(self.db, _SERIES, price_series.c.station_id, station_ids)
@@ -184,6 +184,14 @@ class SqlPrices:
 
 _Gap = tuple[int, int, int]  # first, last, transaction
 _LAST = 2**63 - 1
+_OBSERVATIONS = select(
+    *(
+        price_observations.c[name]
+        for name in (
+            "id", "station_id", "operator_id", "connector_id", "supplier_id", "tariff_id", "observed_at", "pushed",
+        )
+    )
+)  # fmt: skip
 _NOBODY: Mapping[ConnectorRef, str] = {}
 _NAMES = [one.name for one in fields(PriceSeries)]
 _SERIES = select(*(price_series.c[name] for name in _NAMES))
@@ -206,14 +214,15 @@ def _between(first: int, last: int, rows: Sequence[Any], transaction: int) -> li
 
 
 def _observation(row: Any) -> Observation:
-    ref = ConnectorRef(row.operator_id, row.connector_id)
-    return Observation(row.id, row.station_id, ref, row.supplier_id, row.tariff_id, row.observed_at, row.pushed)
+    number, station_id, operator_id, connector_id, *said = row
+    return Observation(number, station_id, ConnectorRef(operator_id, connector_id), *said)
 
 
-def _gun(row: RowMapping) -> PricedGun:
-    plain = {name: row[name] for name in _GUN if name not in ("operator_id", "connector_id", "plug")}
-    ref = ConnectorRef(row["operator_id"], row["connector_id"])
-    return PricedGun(ref=ref, plug=Plug(row["plug"]), time_zone=row["time_zone"], **plain)
+def _gun(row: Sequence[Any]) -> PricedGun:
+    """From the columns _GUN and the time zone."""
+    station_id, operator_id, connector_id, plug, power_kw, count, supplier_id, tariff_id, seen_at, zone = row
+    ref = ConnectorRef(operator_id, connector_id)
+    return PricedGun(station_id, ref, Plug(plug), power_kw, count, supplier_id, zone, tariff_id, seen_at)
 
 
 def _series(row: Sequence[Any]) -> PriceSeries:

@@ -99,11 +99,13 @@ class Book:
         newest = [one.tariff_id for one in reversed(told)]
         self._said(series_id, have, newest if series is None else [*newest, series.said_id], at, cause)
 
-    def look(self, series: Sequence[PriceSeries]) -> None:
-        """At those for which time has come. Where a price has gone unrepeated, or waits, the guns there are asked."""
+    def look(self, series: Sequence[PriceSeries], closely: int) -> None:
+        """At those for which time has come. Where a price has gone unrepeated, or waits, the guns there are asked:
+        for so many series at once, the others stay due."""
         others: list[PriceSeries] = []
         for one in series:
             (self._passing if self._only_passes(one) else others).append(one)
+        del others[closely:]
         self._read_more({one.believed_id or "" for one in self._passing})
         self._know(others)
         for one in others:

@@ -115,7 +115,11 @@ def test_what_nobody_repeats_for_a_day_is_not_known(following: Following) -> Non
     following.service.follow()
     following.clock.advance(hours=20)
     following.says(yuan("1.10"))  # unchanged: no observation, and known for another day
-    following.clock.advance(hours=10)
+    following.clock.advance(hours=1)
+    following.service.boundaries()
+    (group,) = following.service.history(station(1).id)
+    assert group.series.seen_at == NOON + timedelta(hours=20)
+    following.clock.advance(hours=9)
     following.service.boundaries()
     assert following.told() == [(None, DEAR)]
     following.clock.advance(hours=14)
@@ -204,3 +208,16 @@ def test_what_is_pushed_while_many_pass_does_not_wait_for_all(following: Followi
     service = PriceService(following.database, following.clock, pushes, at_once=2)
     assert service.boundaries() == 4
     assert batches == [[Decimal("0.7")] * 2, [CHEAP], [Decimal("0.7")]]
+
+
+def test_many_that_lapse_at_once_are_told_in_parts(following: Following) -> None:
+    numbers = range(2, 7)
+    save(following.database, *(station(number, gun(number * 10), **SHENZHEN) for number in numbers))
+    following.says(yuan("1.10"), *(number * 10 for number in numbers))
+    following.service.follow()
+    following.clock.advance(hours=24)
+    batches: list[int] = []
+    count = batches.append
+    service = PriceService(following.database, following.clock, lambda _, ticks: count(len(ticks)), at_once=4)
+    assert service.boundaries() == 5
+    assert batches == [2, 2, 1]
