@@ -359,6 +359,70 @@ def test_supplier_text_is_shown_as_text(phone: Phone):
     assert phone.complaints() == []
 
 
+# --- watching prices ----------------------------------------------------------------------------------------
+
+
+def log_in_to_watch(phone: Phone) -> None:
+    phone.tap(".watch-problem a")
+    phone.one("#login-name").send_keys("lin")
+    phone.tap("#login-local button")
+
+
+def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
+    phone.world.services.prices.follow()
+    station = phone.city["Lotus Road Fast Charging"]
+    phone.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    phone.open(f"/?station={station.id}&lang=en")
+    phone.tap("#station .watch-open")
+    phone.wait(lambda: phone.all("#station .wish"))
+    phone.tap("#station .wish")
+    log_in_to_watch(phone)
+    phone.wait(lambda: "station=" in phone.driver.current_url)
+    phone.tap("#station .watch-open")
+    phone.wait(lambda: phone.all("#station .wish"))
+    phone.one(".watch-panel form .text").send_keys("cheap")
+    phone.tap(".watch-panel form button")
+    assert "Type a price per kWh" in phone.one(".watch-problem").text
+    phone.tap("#station .wish")
+    assert phone.one(".watch-done").text == "We watch it for you."
+    assert phone.js("return document.activeElement.className") == "watch-done"
+    said = phone.text(".watch-panel")
+    assert "Below ¥1.14/kWh" in said
+    assert "Alerts come to your Telegram or WeChat chat. Link one" in said
+    phone.tap("#station .watch-open")
+    assert not phone.all(".watch-panel")
+
+    phone.driver.get(f"{phone.url}/watches?lang=zh-CN&link=1")
+    assert phone.one("#link-code").text.startswith("kw-")
+    card = phone.one("#mine .watch")
+    assert card.text.splitlines()[0] == "低于 ¥1.14/度"
+    handle = "#mine .watch-acts .button"
+    phone.tap(handle)
+    phone.wait(lambda: phone.text(handle) == "恢复提醒")
+    assert "静音至" in phone.text("#mine")
+    phone.tap(handle + "[aria-expanded]")
+    phone.one("#mine form .text").send_keys("0,9")
+    phone.tap("#mine form .button")
+    phone.wait(lambda: phone.text("#mine h3") == "低于 ¥0.90/度")
+    phone.tap(handle + ":last-child")
+    phone.wait(lambda: phone.text("#status") == "已停止。")
+    phone.tap("#mine .stopped .button")
+    phone.wait(lambda: not phone.all("#mine .stopped"))
+    assert phone.js("return document.documentElement.scrollWidth") == 390
+
+    phone.open("/?lang=zh-CN")
+    phone.locate()
+    phone.tap("#foot .watch-open")
+    phone.wait(lambda: phone.all("#foot .wish"))
+    phone.js("document.querySelector('[name=watch-radius][value=\"2000\"]').click()")
+    phone.tap("#foot form button")
+    phone.one(".watch-done")
+    assert "周边 2 公里：低于 ¥0.87/度" in phone.text("#foot .watch-panel")
+    kept = phone.js("return JSON.stringify(localStorage) + location.href + JSON.stringify(sessionStorage)")
+    assert "22.5" not in kept
+    assert phone.complaints() == []
+
+
 # --- language, light, network -------------------------------------------------------------------------------
 
 
