@@ -10,7 +10,7 @@ from sqlalchemy import URL, event
 
 from core.geo import Point
 from core.merging import Link, Part
-from core.ports import PartnerObject
+from core.ports import PartnerObject, PriceSeries
 from core.station import ConnectorStatus, Plug, Rejected, station_key
 from storage.engine import open_engine
 from storage.tables import metadata
@@ -64,6 +64,10 @@ PAGES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "stations changed since": lambda unit: unit.catalogue.changed_since(LATER),
     "fingerprints since": lambda unit: unit.links.fingerprints(LATER),
     "placings": lambda unit: unit.placings.of(IDS),
+    "guns with their prices": lambda unit: unit.prices.guns(IDS),
+    "series of prices": lambda unit: unit.prices.series_of(IDS),
+    "series of which more is said": lambda unit: unit.prices.save([series(number) for number in PAGE_NUMBERS]),
+    "series that are due": lambda unit: unit.prices.due(NOON + minutes(99), ALL),
     "free guns around": lambda unit: unit.vicinity.free_guns(
         where(100), within_m=5_000, plug=Plug.GBT_DC, told_since=NOON
     ),
@@ -74,6 +78,14 @@ def one(number: int, **more: Any) -> Any:
     texts = (f"hlht://{number}.OP1/",)
     priced = gun(number, qr_texts=texts, tariff_id=yuan(f"1.{number}").id, price_seen_at=NOON)
     return station(number, priced, gun(f"{number}b"), **{"point": where(number)} | more)
+
+
+def series(number: int) -> PriceSeries:
+    """Due a minute after the one before."""
+    plain: dict[str, Any] = {"time_zone": "UTC", "source": LOTUS.id, "began_at": NOON, "seen_at": NOON}
+    return PriceSeries(
+        number, station(number).id, Plug.GBT_DC, None, said_id=DEAR.id, look_at=NOON + minutes(number), **plain
+    )
 
 
 def where(number: int) -> Point:
@@ -101,6 +113,8 @@ def never_analysed(postgres_server: URL, _postgres_template: URL) -> Iterator[Sq
         unit.catalogue.quarantine(LOTUS.id, [Rejected(str(n), "moved", "far") for n in range(ALL)], NOON)
         unit.partner_objects.save("partner", "locations", [held(number) for number in range(ALL)])
         ids = [station_key(LOTUS.id, str(number)) for number in range(ALL)]
+        unit.catalogue.add_tariffs([DEAR])
+        unit.prices.save([series(number) for number in range(ALL)])
         unit.links.save([Link(key, key, Part.ANCHOR) for key in ids], [], NOON)
     yield database
     database.close()
