@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from bots import prices
 from bots.wording import N_, Wording, wording
-from core.prices.history import Badge, Grade, Low, PriceHistory
+from core.prices.history import Badge, Grade, Low, PriceHistory, Step
+from core.services.prices import AHEAD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +46,7 @@ _CHINESE = (
     "Noto Sans CJK JP", "Noto Sans CJK TC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei",
     "Droid Sans Fallback", "Noto Serif CJK SC", "Noto Serif CJK JP",
 )  # fmt: skip
+_DOTTED, _DASHED = (0, (1.2, 1.2)), (0, (3, 3))
 _PLAIN = "DejaVu Sans"  # comes with matplotlib
 _SAMPLE = "价格历史平时最低"
 
@@ -87,11 +89,13 @@ def chart(
     days: int,
     say: Wording,
     guns: str = "",
+    ahead: Sequence[Step] = (),
     theme: Theme = Theme.LIGHT,
 ) -> bytes:
     """A PNG of the `days` (one of SPANS_DAYS) until `at`. Where no Chinese font is installed it speaks English.
 
-    `guns` says which of the station's guns, where there are several kinds.
+    `guns` says which of the station's guns, where there are several kinds. `ahead` is what it will cost by the tariff
+    during the day after `at`: that is shown beside the day before it.
     """
     # Without a folder to keep its cache in it makes one and says so; nobody needs to know.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -104,7 +108,7 @@ def chart(
     figure = Figure(figsize=(WIDTH_PX / _DPI, HEIGHT_PX / _DPI), dpi=_DPI, facecolor=_COLOURS[theme].paper)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.165, 0.165, 0.795, 0.585))
-    drawing = _Drawing(axes, font, _COLOURS[theme], say, currency, series, at, days)
+    drawing = _Drawing(axes, font, _COLOURS[theme], say, currency, series, at, days, ahead)
     drawing.draw()
     drawing.head(name, guns)
     png = io.BytesIO()
@@ -123,11 +127,14 @@ class _Drawing:
         series: PriceHistory,
         at: datetime,
         days: int,
+        ahead: Sequence[Step],
     ) -> None:
         self.axes, self.font, self.colours, self.say, self.currency = axes, font, colours, say, currency
         self.series, self.days = series, days
         self.end = at.astimezone(series.zone)
         self.start = self.end - timedelta(days=days)
+        self.ahead = ahead if days == 1 else ()
+        self.right = self.end + AHEAD if self.ahead else self.end
         self.badge: Badge = series.badge(at)
         self.low: Low | None = series.lowest(self.start, at)
 
@@ -156,7 +163,7 @@ class _Drawing:
         axes.grid(axis="y", color=colours.grid, linewidth=0.8)
         axes.tick_params(length=0, pad=6)
         axes.set_axisbelow(True)
-        axes.set_xlim(0, self._x(self.end))
+        axes.set_xlim(0, self._x(self.right))
         ticks = list(self._times())
         form = "%H:%M" if self.days == 1 else "%-m/%-d"
         axes.set_xticks([self._x(one) for one in ticks], [one.strftime(form) for one in ticks])
@@ -168,15 +175,22 @@ class _Drawing:
         xs = [self._x(max(step.at, self.start)) for step in steps] + [self._x(self.end)]
         ys = [_height(step.price) for step in steps]
         ys.append(ys[-1])
-        usual = list(self.series.band(self.start, self.end + timedelta(hours=1)))
+        usual = list(self.series.band(self.start, self.right + timedelta(hours=1)))
         band_x = [self._x(moment) for moment, _ in usual]
         lows = [_height(one.low if one else None) for _, one in usual]
         highs = [_height(one.high if one else None) for _, one in usual]
-        heights = _known(ys, lows, highs)
+        later = [_height(step.price) for step in self.ahead]
+        heights = _known(ys, lows, highs, later)
         self._draw_band(band_x, lows, highs, heights, step=True)
         self.axes.plot(
             xs, ys, drawstyle="steps-post", color=self.colours.line, linewidth=2.6, solid_joinstyle="miter", zorder=4
         )
+        if later:
+            self.axes.plot(
+                [*(self._x(step.at) for step in self.ahead), self._x(self.right)], [*later, later[-1]],
+                drawstyle="steps-post", color=self.colours.line, linewidth=2.2, linestyle=_DOTTED, zorder=3,
+            )  # fmt: skip
+            self.axes.axvline(self._x(self.end), color=self.colours.faint, linewidth=1, linestyle=_DASHED, zorder=1)
         if self.series.price_at(self.end) is not None:
             self._dot(xs[-1], ys[-1], self.colours.line)
         return heights
@@ -255,8 +269,11 @@ class _Drawing:
         if usual:
             label = self.say("usual") if by_day else self.say("usual at this hour")
             handles.append(Patch(color=self.colours.band, label=label))
+        if self.ahead:
+            label = self.say("by the tariff")
+            handles.append(Line2D([], [], color=self.colours.line, linewidth=2.2, linestyle=_DOTTED, label=label))
         legend = self.axes.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(-0.175, -0.115), ncols=2, frameon=False,
+            handles=handles, loc="upper left", bbox_to_anchor=(-0.175, -0.115), ncols=3, frameon=False,
             handlelength=1.3, columnspacing=1.4, borderaxespad=0,
         )  # fmt: skip
         for text in legend.get_texts():
@@ -265,7 +282,9 @@ class _Drawing:
     # --- the head ---------------------------------------------------------------------------------------------
 
     def head(self, name: str, guns: str) -> None:
-        figure, title = self.axes.figure, self.say(_TITLES[self.days])
+        figure = self.axes.figure
+        title = self.say("Price, 24 hours back and ahead") if self.ahead else self.say(_TITLES[self.days])
+        guns = _drawable(guns, self.font).strip(" ·")
         self._write(figure, 0.04, 0.945, _drawable(name, self.font), _TITLE, colour=self.colours.ink)
         self._write(figure, 0.04, 0.868, f"{title} · {guns}" if guns else title, _TEXT, colour=self.colours.faint)
         if self.badge.price is not None:
@@ -288,9 +307,9 @@ class _Drawing:
 
     def _times(self) -> Iterator[datetime]:
         """Round times of the place's own clock."""
-        every = _TICK_EVERY[self.days]
+        every = _TICK_EVERY[self.days] * (2 if self.ahead else 1)
         moment = datetime.combine(self.start.date(), time(0), self.series.zone)
-        while moment <= self.end:
+        while moment <= self.right:
             if moment >= self.start:
                 yield moment
             moment += every

@@ -14,6 +14,7 @@ from threading import BoundedSemaphore
 from bots import prices
 from bots.chart import chart
 from bots.wording import Wording
+from core.prices.history import Step
 from core.services.prices import GroupPrices
 
 # Of a tenth of a second each; the first one takes one or two seconds more.
@@ -47,7 +48,7 @@ class Pictures:
         try:
             drawn = self._thread.submit(
                 self._draw, group.history, name=name, currency=group.series.currency, at=at, days=days, say=say,
-                guns=prices.kind(say, group) if several else "",
+                guns=prices.kind(say, group) if several else "", ahead=[Step(*one) for one in group.ahead],
             )  # fmt: skip
         except BaseException:
             self._places.release()

@@ -86,7 +86,7 @@ class PriceGroup(Model):
     seen_at: Moment
     doubted: bool = Field(description="Something else was said that waits for a second reading")
     steps: list[Step] = Field(description="From the beginning of the time asked for; the first says what held then")
-    usual: list[UsualAt] = Field(description="Hour by hour; empty where 30 or 90 days are asked for")
+    usual: list[UsualAt] = Field(description="By hours, of one day also those of the next; none of 30 and 90 days")
     by_day: list[DayPrices] = Field(description="Of 30 or 90 days, else empty")
     lowest: Lowest | None
     badge: PriceBadge

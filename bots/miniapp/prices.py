@@ -21,7 +21,7 @@ from bots.wording import Wording
 from core.errors import NotFound
 from core.prices.history import Badge, Low, PriceHistory, Usual
 from core.services import Services
-from core.services.prices import GroupPrices
+from core.services.prices import AHEAD, GroupPrices
 from core.wishes import DEFAULT_KWH, LEAST_KWH, MOST_KWH
 
 BY_DAY_FROM = 30
@@ -100,7 +100,7 @@ def _group(group: GroupPrices, start: datetime, end: datetime, say: Wording) -> 
         "seen_at": moment(series.seen_at),
         "doubted": bool(series.waiting),
         "steps": [_step(one.at, one.price) for one in history.steps(start, end)],
-        "usual": _band(history, start, end) if days < BY_DAY_FROM else [],
+        "usual": _band(history, start, end + AHEAD if days == 1 else end) if days < BY_DAY_FROM else [],
         "by_day": [_day(one) for one in prices.by_day(history, end, days)] if days >= BY_DAY_FROM else [],
         "lowest": _lowest(history.lowest(start, end + timedelta(seconds=1))),
         "badge": _badge(history.badge(end), say),

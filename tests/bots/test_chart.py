@@ -15,7 +15,7 @@ from bots import chart as charts
 from bots.chart import HEIGHT_PX, WIDTH_PX, Theme, chart
 from bots.prices import SPANS_DAYS
 from bots.wording import wording
-from core.prices.history import PriceHistory
+from core.prices.history import PriceHistory, Step
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 8, 1, tzinfo=UTC)
@@ -98,8 +98,17 @@ def test_a_chinese_font_that_was_installed_since_the_fonts_were_listed_is_found(
     assert found.get_file() == font.get_file(), "the file, and which of the fonts in it"
 
 
+def test_the_day_ahead_is_shown_beside_the_day_before(history: PriceHistory) -> None:
+    ahead = [Step(NOW, Decimal("1.50")), Step(NOW + timedelta(hours=5), Decimal("0.80"))]
+    before = picture(history, days=1)
+    assert picture(history, days=1, ahead=ahead).tobytes() != before.tobytes()
+    assert picture(history, days=7, ahead=ahead).tobytes() == picture(history).tobytes()
+
+
 def test_which_guns_are_meant_stands_in_it(history: PriceHistory) -> None:
-    assert picture(history, guns="GB/T AC · 7 kW").tobytes() != picture(history).tobytes()
+    english = picture(history, guns="GB/T AC · 7 kW").tobytes()
+    assert english != picture(history).tobytes()
+    assert picture(history, guns="\x00 · GB/T AC · 7 kW").tobytes() == english, "what cannot be drawn is left out"
 
 
 @pytest.mark.parametrize("name", ["$\\frac{1}{0}$ $x", "<b>&\x00\x1b[31m\n\u202e", "⚡" * 500, "长" * 500, ""])

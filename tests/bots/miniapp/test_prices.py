@@ -61,6 +61,11 @@ def test_a_new_station(world: World, road: Station, client: FlaskClient) -> None
     assert group.advice is None
 
 
+def test_of_one_day_the_usual_of_the_next_is_told_too(road: Station, client: FlaskClient) -> None:
+    (group,) = StationPrices.model_validate(ask(client, road.id, "days=1")).groups
+    assert [group.usual[0].at, group.usual[-1].at] == ["2026-11-22T04:00:00Z", "2026-11-24T04:00:00Z"]
+
+
 def test_after_five_weeks(world: World, road: Station, client: FlaskClient) -> None:
     pass_weeks(world, road, 5)
     (group,) = StationPrices.model_validate(ask(client, road.id, "days=30&lang=zh-CN")).groups

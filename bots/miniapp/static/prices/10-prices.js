@@ -74,7 +74,7 @@ function kindPicker(view, groups) {
 // Stretches of one price, [from, to, price]; bands and days as [from, to, low, high]. Times are milliseconds.
 function plotOf(doc, group) {
   var start = Date.parse(doc.start), now = Date.parse(doc.end), byDay = doc.days >= BY_DAY;
-  var plot = { start: start, now: now, end: now, byDay: byDay, line: [], ahead: [], band: [], bars: [], low: null };
+  var plot = { start: start, now: now, end: doc.days === 1 && group.ahead.length ? now + DAY : now, byDay: byDay, line: [], ahead: [], band: [], bars: [], low: null };
   if (byDay) {
     group.by_day.forEach(function (day) {
       var from = Date.parse(day.start);
@@ -86,13 +86,10 @@ function plotOf(doc, group) {
     plot.line = stretches(group.steps, now);
     group.usual.forEach(function (hour) {
       var from = Date.parse(hour.at);
-      if (hour.usual && from < now) plot.band.push([Math.max(from, start), Math.min(from + HOUR, now), Number(hour.usual.low), Number(hour.usual.high)]);
+      if (hour.usual && from < plot.end) plot.band.push([Math.max(from, start), Math.min(from + HOUR, plot.end), Number(hour.usual.low), Number(hour.usual.high)]);
     });
   }
-  if (doc.days === 1 && group.ahead.length) {
-    plot.end = now + DAY;
-    plot.ahead = stretches(group.ahead, plot.end);
-  }
+  if (plot.end > now) plot.ahead = stretches(group.ahead, plot.end);
   // Where it has never been another there is nothing to point at.
   if (group.lowest && group.steps.some(function (step) { return step.per_kwh !== null && step.per_kwh !== group.lowest.per_kwh; })) plot.low = { at: Math.max(Date.parse(group.lowest.at), start), price: Number(group.lowest.per_kwh) };
   plot.heights = [];
