@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from bots.saying import Sender, reached
+from bots.saying import Sender, reached, resting
 from bots.wording import Wording, wording
 from core.outbox import Fate, OutboxRow, Result
 from core.ports import Clock, Database
@@ -52,6 +52,9 @@ class AlertSaying:
             return Result(Fate.NOT_SENT, error=type(error).__name__)
         if now is None:
             return Result(Fate.POINTLESS, error="no longer true")
+        rest = resting(self.database, self.clock, row)
+        if rest is not None:
+            return rest
         result = sender.send_alerts(row, wording(reach.language), now)
         if result.fate is Fate.SENT:
             self._told(row, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -45,6 +46,7 @@ class TelegramSender:
 
     def __init__(self, messenger: TelegramMessenger) -> None:
         self._messenger = messenger
+        self._silent_until = 0.0  # for all threads of this process, before the database knows
 
     def send(self, row: OutboxRow, said: Said) -> Result:
         return self._sent(row.address, _rendered(row, said))
@@ -54,12 +56,16 @@ class TelegramSender:
         return self._sent(row.address, alerts.rendered(say, now))
 
     def _sent(self, chat_id: str, rendered: Rendered) -> Result:
+        silent_s = self._silent_until - time.monotonic()
+        if silent_s > 0:
+            return Result(Fate.LATER, error="Telegram asked to wait", retry_after=timedelta(seconds=silent_s))
         try:
             number = self._messenger.send_message(chat_id, rendered)
         except ChatUnreachable as error:
             return Result(Fate.GONE, error=error.reason[:200])
         except TelegramBusy as error:
             # Every call during the pause lengthens it, whatever chat it is for.
+            self._silent_until = max(self._silent_until, time.monotonic() + error.retry_after_s)
             pause = timedelta(seconds=error.retry_after_s)
             return Result(Fate.LATER, error=str(error), retry_after=pause, pause_channel=True)
         except TelegramRefused as error:

@@ -6,10 +6,8 @@ again and says so, WeChat's template messages are known to the platform and arri
 
 from __future__ import annotations
 
-import random
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +22,9 @@ from jobs.names import SENDING
 from jobs.queue import RqQueue
 from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
+from tests.delivery.kills import until_all_is_said
 from tests.delivery.platforms import TOKEN, Platform, platform
-from tests.delivery.senders import Sender, open_at_work, people, running, sender, states, write
+from tests.delivery.senders import Sender, people, running, sender, states, write
 from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
@@ -47,22 +46,15 @@ class Run:
         """Returns how many messages a second run of the evaluator wrote (none), and how many were killed."""
         self.outbox.ring(*write(self.database, user_ids, klass))
         again = len(write(self.database, user_ids, klass))
-        dice, killed, wipes, deadline = random.Random(7), 0, 0, time.monotonic() + ENDS_WITHIN_S
-        while open_at_work(self.outbox):
-            assert time.monotonic() < deadline, states(self.outbox)
-            share = len(self.platform.heard.copies) / len(user_ids)
-            if killed < kills and share > (killed + 0.5) / (kills + 1):
-                victim = dice.choice(self.senders)
-                victim.kill()
-                victim.start()
-                killed += 1
-            if wipes < 2 and share > (wipes + 1) / 3:
-                # Nothing of it is on a disk: this is a new, empty one.
-                self.redis.kill()
-                self.redis.start()
-                wipes += 1
-            time.sleep(0.05)
-        assert wipes == 2
+        killed = until_all_is_said(
+            self.outbox,
+            self.senders,
+            self.redis,
+            self.platform.heard,
+            messages=len(user_ids),
+            kills=kills,
+            within_s=ENDS_WITHIN_S,
+        )
         return again, killed
 
     def tell(self, name: str, messages: int, killed: int) -> None:

@@ -161,3 +161,14 @@ def test_nobody_there_means_that_it_was_not_said(base: str) -> None:
     result = TelegramSender(TelegramMessenger("1:x", base)).send(row(), SAID)
     assert (result.fate, result.pause_channel) == (Fate.NOT_SENT, True)
     assert "1:x" not in result.error
+
+
+def test_a_pause_holds_for_all_threads_of_a_process(telegram: Telegram) -> None:
+    sender = TelegramSender(TelegramMessenger("1:x", telegram.url))
+    telegram.status, telegram.answer = 429, refusal(429, "Too Many Requests", retry_after=30)
+    assert sender.send(row(), SAID).pause_channel
+    telegram.status, telegram.answer = 200, {"ok": True, "result": {"message_id": 77}}
+    second = sender.send(row(), SAID)
+    assert (second.fate, len(telegram.calls)) == (Fate.LATER, 1)
+    assert second.retry_after is not None
+    assert timedelta(seconds=25) < second.retry_after <= timedelta(seconds=30)
