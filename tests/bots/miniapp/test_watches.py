@@ -19,6 +19,7 @@ from bots.miniapp import watch_models as shapes
 from core.prices.watching import Rule
 from core.services.privacy import PrivacyService
 from core.station import Plug
+from core.tariff import flat_tariff
 from core.user import Channel, Identity
 from core.watch import MOST_WATCHES, Area, NewAlert, version_key
 from tests.bots.miniapp.test_wallet import Person, person
@@ -320,6 +321,21 @@ def test_export_and_delete_hold_watches_and_alerts(world: World, client: FlaskCl
         live = [row.id for page in unit.watches.levels(world.clock.now()) for row in page]
     assert int(watch.id) not in live, "nothing is matched, so nothing fires"
     assert PrivacyService(world.services.database, world.clock).export(gone.user_id)["kept"]["watches"] == []
+
+
+def test_a_deleted_persons_watches_fire_nothing(world: World, lin: Person, client: FlaskClient) -> None:
+    road, gone = world.station("Drop Road", 22.7, 114.058, price="1.20"), person(client, "gone-too")
+    world.services.prices.follow()
+    watches = [int(sets(who, world, name="Drop Road", amount="1.00").id) for who in (lin, gone)]
+    world.services.alerts.load()  # both are in memory when one of them goes
+    gone.asks("DELETE", "/me?confirm=delete")
+    world.clock.advance(minutes=1)
+    cheaper = flat_tariff("CNY", Decimal("0.95"))
+    world.services.desk.prices(road.supplier_id, [(gun.ref, cheaper) for gun in road.connectors])
+    world.services.prices.follow()
+    with world.services.database.read() as unit:
+        told = [len(unit.alerts.of_watch(number, 9)) for number in watches]
+    assert told == [1, 0]
 
 
 # --- whatever is sent -------------------------------------------------------------------------------------------

@@ -15,23 +15,28 @@ from core.money import Money
 from core.outbox import MessageClass, NewRow
 from core.payments import Refund, RefundState, Topup, TopupState
 from core.ports import LinkCode, LoginKind, Proven, TieKind
+from core.prices.watching import LIVES_FOR, Rule
 from core.services.joining import join
 from core.services.login import Doors, LoginService
 from core.services.privacy import PrivacyService, StillTied
 from core.station import Plug
 from core.user import Car, Channel, ConsentPurpose, Identity, User
-from storage.tables import transfers, users
+from core.watch import Area, NewAlert, StandingWatch
+from storage.tables import alerts, transfers, users, watches
 from storage.unit_of_work import SqlDatabase
 from tests.core.services.test_linking import charging, paid_in, refunding, sound
 from tests.storage.samples import NOON, minutes, rows
-from tests.world import SetClock
+from tests.world import HERE, SetClock
 
 TELEGRAM, WECHAT = (
     Identity(Channel.TELEGRAM, "998877665544"),
     Identity(Channel.WECHAT, "oCanary-openid_00000000000001"),
 )
 UNION = Identity(Channel.UNIONID, "oCanary-unionid_0000000000001")
-CANARIES = [TELEGRAM.external_id, WECHAT.external_id, UNION.external_id, "Canary Car", "Canary Label", "canary words"]
+CANARIES = [
+    *(TELEGRAM.external_id, WECHAT.external_id, UNION.external_id),
+    *("Canary Car", "Canary Label", "Canary Home", "canary words"),
+]
 
 
 @pytest.fixture
@@ -58,6 +63,13 @@ def plant(database: SqlDatabase, clock: SetClock, user: User) -> None:
         unit.users.grant_consent(user.id, ConsentPurpose.POSITION_HISTORY, 1, NOON)
         unit.users.keep_search(user.id, (22.54, 114.05), NOON)
         unit.people.save_cars(user.id, [Car("", "Canary Car", Plug.CCS2, Decimal(60), Decimal(40), usual=True)])
+        ends, one = NOON + LIVES_FOR, Decimal(1)
+        home = StandingWatch(
+            0, too.id, Area(HERE, 2000), Rule.BELOW, one, "CNY", "Canary Home", NOON, ends, minutes(9)
+        )
+        number = unit.watches.add(home).id
+        alert = NewAlert(number, too.id, 1, "s", "1:x:1", Rule.BELOW, NOON, one, None, one, one, "CNY", "x")
+        assert unit.alerts.add([alert])
         unit.link_codes.add(LinkCode("c" * 64, user.id, Channel.TELEGRAM, "Canary Label", NOON, NOON + minutes(10)))
         unit.link_codes.note_try(too.id, NOON)
         for source, lane in (("telegram", TELEGRAM.external_id), ("wechat", WECHAT.external_id)):
@@ -91,11 +103,12 @@ def test_everything_is_given_out_and_then_nothing_is_left(
     for canary in CANARIES:
         assert canary in exported, canary
     with database.read() as unit:
-        assert set(unit.people.traces(CANARIES)) == {"identities", "cars", "link_codes", "inbox", "outbox"}
+        assert set(unit.people.traces(CANARIES)) == {"identities", "cars", "link_codes", "inbox", "outbox", "watches"}
     gone = privacy.delete(lin.id)
     assert (gone.proved, gone.names) == (True, 3)
     with database.read() as unit:
         assert unit.people.traces(CANARIES) == {}
+    assert rows(database, watches) == rows(database, alerts) == []
     if database.engine.dialect.name == "sqlite":
         found = files_of(database)
         assert found
