@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import io
 import logging
-import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bots import prices
+from bots import fonts, prices
 from bots.wording import N_, Wording, wording
 from core.prices.history import Badge, Grade, Low, PriceHistory, Step
 from core.services.prices import AHEAD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.font_manager import FontPath, FontProperties
-
-log = logging.getLogger(__name__)
+    from matplotlib.font_manager import FontProperties
 
 # A phone shows 1080 pixels about 390 points wide: 30 pixels are small print, 40 a line to read.
 WIDTH_PX, HEIGHT_PX, _DPI = 1080, 900, 200
 _SMALL, _TEXT, _TITLE = 10.5, 12.0, 15.0
-_WIDEST_NAME = 44  # Latin letters; a Chinese character takes the room of two
 # From here on a day is one point, its mean, and a bar from its lowest to its highest.
 _BY_DAY = 30
 _BAR = {30: 8.0, 90: 2.6}
@@ -40,15 +34,7 @@ _BAR = {30: 8.0, 90: 2.6}
 _LEAST_HEIGHT = 0.12
 _BAND_AT_LEAST = 0.05
 _TICK_EVERY = {1: timedelta(hours=4), 7: timedelta(days=1), 30: timedelta(days=5), 90: timedelta(days=15)}
-# Families with Chinese glyphs, the best first. No font comes with us; scripts/setup.sh installs WenQuanYi Micro Hei.
-_CHINESE = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "PingFang SC", "Microsoft YaHei",
-    "Noto Sans CJK JP", "Noto Sans CJK TC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei",
-    "Droid Sans Fallback", "Noto Serif CJK SC", "Noto Serif CJK JP",
-)  # fmt: skip
 _DOTTED, _DASHED = (0, (1.2, 1.2)), (0, (3, 3))
-_PLAIN = "DejaVu Sans"  # comes with matplotlib
-_SAMPLE = "价格历史平时最低"
 
 
 class Theme(StrEnum):
@@ -102,7 +88,7 @@ def chart(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    font, chinese = _font()
+    font, chinese = fonts.font()
     if say.language != "en" and not chinese:
         say = wording("en")
     figure = Figure(figsize=(WIDTH_PX / _DPI, HEIGHT_PX / _DPI), dpi=_DPI, facecolor=_COLOURS[theme].paper)
@@ -284,8 +270,8 @@ class _Drawing:
     def head(self, name: str, guns: str) -> None:
         figure = self.axes.figure
         title = self.say("Price, 24 hours back and ahead") if self.ahead else self.say(_TITLES[self.days])
-        guns = _drawable(guns, self.font).strip(" ·")
-        self._write(figure, 0.04, 0.945, _drawable(name, self.font), _TITLE, colour=self.colours.ink)
+        guns = fonts.drawable(guns, self.font).strip(" ·")
+        self._write(figure, 0.04, 0.945, fonts.drawable(name, self.font), _TITLE, colour=self.colours.ink)
         self._write(figure, 0.04, 0.868, f"{title} · {guns}" if guns else title, _TEXT, colour=self.colours.faint)
         if self.badge.price is not None:
             now = self.say("{price}/kWh", price=self._money(self.badge.price))
@@ -324,69 +310,3 @@ def _known(*columns: list[float]) -> list[float]:
 
 def _height(price: Decimal | None) -> float:
     return float("nan") if price is None else float(price)
-
-
-def _drawable(name: str, font: FontProperties) -> str:
-    """A supplier's text on one line, without what has no glyph here, cut to what fits."""
-    glyphs = _glyphs(str(font.get_file()))
-    kept = "".join(one for one in unicodedata.normalize("NFC", name) if one == " " or ord(one) in glyphs)
-    words, width = " ".join(kept.split()), 0
-    for n, one in enumerate(words):
-        width += 2 if unicodedata.east_asian_width(one) in "WF" else 1
-        if width > _WIDEST_NAME:
-            return words[: n - 1].rstrip() + "…"
-    return words
-
-
-@cache
-def _glyphs(path: str) -> frozenset[int]:
-    """Which characters a font file has; none if it has gone since the fonts were listed."""
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        return frozenset(FT2Font(path).get_charmap())
-    except (OSError, RuntimeError):
-        return frozenset()
-
-
-@cache
-def _font() -> tuple[FontProperties, bool]:
-    """The font of this machine, and whether it has Chinese."""
-    from matplotlib import font_manager
-
-    installed = _installed()
-    if not any(_has_chinese(installed, family) for family in _CHINESE):
-        _look_for_new_fonts()
-        installed = _installed()
-    for family in _CHINESE:
-        if _has_chinese(installed, family):
-            return font_manager.FontProperties(fname=installed[family]), True
-    log.warning(
-        "no Chinese font is installed (fonts-wqy-microhei has one): pictures of prices are labelled in English"
-    )
-    return font_manager.FontProperties(fname=installed[_PLAIN]), False
-
-
-def _installed() -> dict[str, FontPath]:
-    """By family. One file may hold the fonts of several countries."""
-    from matplotlib import font_manager
-
-    return {
-        entry.name: font_manager.FontPath(entry.fname, entry.index)
-        for entry in font_manager.fontManager.ttflist
-        if entry.weight in (400, "normal")
-    }
-
-
-def _has_chinese(installed: dict[str, FontPath], family: str) -> bool:
-    return family in installed and all(ord(one) in _glyphs(str(installed[family])) for one in _SAMPLE)
-
-
-def _look_for_new_fonts() -> None:
-    """The list of fonts is kept in a file for good; what was installed since does not stand in it."""
-    from matplotlib import font_manager
-
-    manager = font_manager.fontManager
-    for path in set(font_manager.findSystemFonts()) - {entry.fname for entry in manager.ttflist}:
-        with suppress(OSError, RuntimeError, ValueError):  # a file that is no font
-            manager.addfont(path)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bots import chart as charts
+from bots import fonts
 from bots.chart import HEIGHT_PX, WIDTH_PX, Theme, chart
 from bots.prices import SPANS_DAYS
 from bots.wording import wording
@@ -61,7 +62,7 @@ def test_every_span_has_its_line_and_its_lowest_in_both_languages_and_themes(
 
 
 def test_chinese_is_drawn_where_there_is_a_font_for_it(history: PriceHistory) -> None:
-    if not charts._font()[1]:
+    if not fonts.font()[1]:
         pytest.skip("no Chinese font on this machine")
     assert picture(history, say=wording("zh-CN")).tobytes() != picture(history).tobytes()
     # A character without a glyph is a box, and all boxes are alike.
@@ -69,15 +70,15 @@ def test_chinese_is_drawn_where_there_is_a_font_for_it(history: PriceHistory) ->
 
 
 def test_without_a_chinese_font_it_speaks_english(history: PriceHistory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(charts, "_CHINESE", ())
-    charts._font.cache_clear()
+    monkeypatch.setattr(fonts, "CHINESE", ())
+    fonts.font.cache_clear()
     try:
         english = picture(history, name="Lotus 莲花")
         assert picture(history, name="Lotus 莲花", say=wording("zh-CN")).tobytes() == english.tobytes()
         # What cannot be drawn is left out.
         assert picture(history, name="Lotus").tobytes() == english.tobytes()
     finally:
-        charts._font.cache_clear()
+        fonts.font.cache_clear()
 
 
 def test_a_chinese_font_that_was_installed_since_the_fonts_were_listed_is_found(
@@ -85,15 +86,15 @@ def test_a_chinese_font_that_was_installed_since_the_fonts_were_listed_is_found(
 ) -> None:
     from matplotlib.font_manager import fontManager
 
-    font, chinese = charts._font()
+    font, chinese = fonts.font()
     if not chinese:
         pytest.skip("no Chinese font on this machine")
-    monkeypatch.setattr(fontManager, "ttflist", [one for one in fontManager.ttflist if one.name == charts._PLAIN])
-    charts._font.cache_clear()
+    monkeypatch.setattr(fontManager, "ttflist", [one for one in fontManager.ttflist if one.name == fonts.PLAIN])
+    fonts.font.cache_clear()
     try:
-        found, chinese = charts._font()
+        found, chinese = fonts.font()
     finally:
-        charts._font.cache_clear()
+        fonts.font.cache_clear()
     assert chinese
     assert found.get_file() == font.get_file(), "the file, and which of the fonts in it"
 
@@ -117,11 +118,11 @@ def test_a_hostile_name_is_only_text(history: PriceHistory, name: str) -> None:
 
 
 def test_names_are_cut_to_the_width_of_the_picture() -> None:
-    font, _ = charts._font()
-    cut = charts._drawable("Charging hub " * 20, font)
-    assert len(cut) == charts._WIDEST_NAME
+    face, _ = fonts.font()
+    cut = fonts.drawable("Charging hub " * 20, face)
+    assert len(cut) == fonts.WIDEST_NAME
     assert cut.endswith("…")
-    assert charts._drawable("  Lotus \n Park ", font) == "Lotus Park"
+    assert fonts.drawable("  Lotus \n Park ", face) == "Lotus Park"
 
 
 def test_nothing_seen_one_price_and_a_gap() -> None:
