@@ -150,7 +150,7 @@ class World:
         price_text: str = "",
     ) -> Station:
         """Put a station into the catalogue. `evening` is the energy price from 20:00 to 08:00."""
-        tariff = _tariff(price, service, evening, currency)
+        tariff = tariff_of(price, service, evening, currency)
         connectors = tuple(
             Connector(
                 ref=ConnectorRef("TEST12345", f"{name}-{n}"),
@@ -211,7 +211,7 @@ class World:
         self.services.index.refresh()
 
 
-def _tariff(price: str | None, service: str, evening: str | None, currency: str) -> Tariff | None:
+def tariff_of(price: str | None, service: str, evening: str | None, currency: str) -> Tariff | None:
     if price is None:
         return None
     if evening is None and service == "0":

@@ -11,10 +11,12 @@ import pytest
 
 from core.outbox import OutboxRow
 from core.prices.watching import Rule
+from core.station import ConnectorStatus, Station, StatusReport
 from core.user import Channel, Identity
 from core.watch import Area, NewAlert, StandingWatch, Way
-from tests.world import World, make_world
+from tests.world import SUPPLIER, World, make_world, tariff_of
 
+FREE, CHARGING = ConnectorStatus.FREE, ConnectorStatus.CHARGING
 LOTUS, BAMBOO = (22.5410, 114.0580), (22.5450, 114.0600)
 
 
@@ -36,16 +38,47 @@ class Watching:
     def now(self) -> datetime:
         return self.world.clock.now()
 
-    def costs(self, price: str, name: str = "Lotus Road", **more: Any) -> list[NewAlert]:
-        """The supplier says so; the alerts that came of it."""
-        self.says(price, name, **more)
+    def costs(
+        self,
+        price: str,
+        name: str = "Lotus Road",
+        *,
+        evening: str | None = None,
+        currency: str = "CNY",
+        free: int | None = 0,
+    ) -> list[NewAlert]:
+        """The supplier says so of both guns; the alerts that came of it."""
+        self.says(price, name, evening=evening, currency=currency, free=free)
         return self.follow()
 
-    def says(self, price: str, name: str = "Lotus Road", **more: Any) -> None:
+    def says(
+        self,
+        price: str,
+        name: str = "Lotus Road",
+        *,
+        evening: str | None = None,
+        currency: str = "CNY",
+        free: int | None = 0,
+    ) -> None:
         # No two prices of a moment.
         self.world.clock.advance(seconds=1)
-        lat, lng = LOTUS if name == "Lotus Road" else BAMBOO
-        self.world.station(name, lat, lng, **({"price": price, "free": 0, "guns": 2} | more))
+        station = next(
+            (one for one in self.world.source.items if isinstance(one, Station) and one.name == name), None
+        )
+        if station is None:
+            at = LOTUS if name == "Lotus Road" else BAMBOO
+            station = self.world.station(
+                name, *at, price=price, free=free, guns=2, evening=evening, currency=currency
+            )
+        tariff = tariff_of(price, "0", evening, currency)
+        assert tariff is not None, "there is a price"
+        states = [FREE if number < (free or 0) else CHARGING for number in range(2)]
+        refs = [gun.ref for gun in station.connectors]
+        with self.world.services.database.write() as unit:
+            unit.catalogue.save_tariffs(SUPPLIER.id, [(ref, tariff) for ref in refs], self.now)
+            if free is not None:
+                told = [StatusReport(ref, state, self.now) for ref, state in zip(refs, states, strict=True)]
+                unit.catalogue.save_statuses(SUPPLIER.id, told, self.now)
 
     def follow(self) -> list[NewAlert]:
         before = self._last()
@@ -76,7 +109,7 @@ class Watching:
         return watches.watch_way(user_id, place, rule, wished, currency="CNY", label="To work").watch
 
     def station(self, name: str = "Lotus Road") -> str:
-        return next(one.id for one in self.world.source.items if one.name == name)
+        return next(one.id for one in self.world.source.items if isinstance(one, Station) and one.name == name)
 
     def kept(self, watch: StandingWatch) -> StandingWatch:
         with self.world.services.database.read() as unit:
