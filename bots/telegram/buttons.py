@@ -55,6 +55,7 @@ class Act(StrEnum):
     WATCH = "B"  # a station: what can be wished there, and the wish
     AREA = "A"  # what can be wished of the stations around
     WATCHES = "J"  # my watches, and what becomes of one
+    WAY = "R"  # that is driven: what is known of it so far
 
 
 _WITH_SEARCH = frozenset(
@@ -104,23 +105,37 @@ def unpack(data: str | None) -> Button:
     return Button(act, _unpack_search(rest[:_SEARCH_CHARS]), rest[_SEARCH_CHARS:])
 
 
+def pack_point(point: Point) -> str:
+    """Nine characters, to the metre; the datum is not among them."""
+    lat = min(max(round((point.lat + 90) * _GRAIN), 0), _LAT_STEPS - 1)
+    lng = min(max(round((point.lng + 180) * _GRAIN), 0), _LNG_STEPS - 1)
+    return _digits(lat * _LNG_STEPS + lng, _POINT_CHARS)
+
+
+def unpack_point(text: str, datum: Datum = Datum.WGS84) -> Point:
+    """Raises UserError("old_button")."""
+    if len(text) != _POINT_CHARS or not set(text) <= _VALUE.keys():
+        raise UserError("old_button")
+    lat, lng = divmod(_number(text), _LNG_STEPS)
+    if lat >= _LAT_STEPS:
+        raise UserError("old_button")
+    return Point(lat / _GRAIN - 90, lng / _GRAIN - 180, datum)
+
+
 def _pack_search(search: Search) -> str:
-    lat = min(max(round((search.point.lat + 90) * _GRAIN), 0), _LAT_STEPS - 1)
-    lng = min(max(round((search.point.lng + 180) * _GRAIN), 0), _LNG_STEPS - 1)
     look = _DATUMS.index(search.point.datum) * len(_SORTS) + _SORTS.index(search.sort)
     page = min(max(search.page, 0), MOST_PAGES - 1)
-    return _digits(lat * _LNG_STEPS + lng, _POINT_CHARS) + _digits(look, 1) + _digits(page, _PAGE_CHARS)
+    return pack_point(search.point) + _digits(look, 1) + _digits(page, _PAGE_CHARS)
 
 
 def _unpack_search(text: str) -> Search:
     if len(text) != _SEARCH_CHARS or not set(text) <= _VALUE.keys():
         raise UserError("old_button")
-    place, look = _number(text[:_POINT_CHARS]), _number(text[_POINT_CHARS])
-    lat, lng = divmod(place, _LNG_STEPS)
-    if lat >= _LAT_STEPS or look >= len(_DATUMS) * len(_SORTS):
+    look = _number(text[_POINT_CHARS])
+    if look >= len(_DATUMS) * len(_SORTS):
         raise UserError("old_button")
     datum, sort = divmod(look, len(_SORTS))
-    point = Point(lat / _GRAIN - 90, lng / _GRAIN - 180, _DATUMS[datum])
+    point = unpack_point(text[:_POINT_CHARS], _DATUMS[datum])
     return Search(point, _SORTS[sort], _number(text[-_PAGE_CHARS:]))
 
 

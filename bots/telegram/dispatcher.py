@@ -31,6 +31,7 @@ from bots.telegram import (
     wallet,
     watch,
     watch_list,
+    watch_way,
 )
 from bots.telegram.crossing import Crossing
 from bots.telegram.expected import Expected
@@ -68,7 +69,8 @@ def build_dispatcher(services: Services, run_core: Crossing, read_codes: ReadsCo
     features = (
         # What was asked last is answered first; `watch_list` also knows buttons that are not packed as ours are.
         *(pay, watch_list, watch),
-        *(linking, scan, report, offer, charging, history, price_history, profile, wallet, safety, find),
+        *(linking, scan, report, offer, charging, history, price_history, profile, wallet, safety),
+        *(watch_way, find),
         account,
     )
     dispatcher.include_routers(*(feature.router for feature in features))

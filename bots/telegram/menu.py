@@ -16,6 +16,7 @@ COMMANDS = {
     "charge": N_("The charge that runs"),
     "history": N_("Past charges, as a file too"),
     "watches": N_("My price watches"),
+    "way": N_("Low prices along my way"),
     "wallet": N_("Balance, top up, refund, receipts"),
     "settings": N_("My charge, mode, data"),
     "me": N_("My profile: cars, quiet hours"),

@@ -122,6 +122,7 @@ def listing(say: Wording, seen: Sequence[Seen], page: int, now: datetime, *, und
             _press(f"{page + 1}/{pages}", Handle(VIEW, 0, page)),
             _press("▶", Handle(VIEW, 0, (page + 1) % pages)),
         ])  # fmt: skip
+    rows.append([button(say("🛣 Watch my way"), pack(Act.WAY, None, ""))])
     if seen:
         rows.append([_press(say("🔕 Stop all"), Handle(ASK_STOP_ALL))])
     return inline(rows)
