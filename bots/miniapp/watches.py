@@ -19,6 +19,7 @@ from bots.miniapp.api import STATIONS, StationPath
 from bots.miniapp.auth import BEARER, PREFIX, current_user
 from bots.miniapp.shapes import Json
 from core.errors import NotFound
+from core.prices import watching as wishing
 from core.services import Services
 from core.services.watches import Made, Seen
 from core.user import User
@@ -139,6 +140,8 @@ class _Desk:
         """Raises UserError."""
         watches, now = self.services.watches, self.services.clock.now()
         until = body.silent_until(now, one.expires_at)
+        if body.amount is not None:  # before anything is changed
+            wishing.watch(one.rule, body.amount, id="", at=now, currency=one.currency)
         if body.renew:
             one = watches.renew(user.id, one.id)
         if body.amount is not None:

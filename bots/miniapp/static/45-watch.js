@@ -31,10 +31,8 @@ function watchButton(key, open) {
   var button = el("button", { type: "button", "class": "button small watch-open", "aria-expanded": "false" }, icon("bell"), el("span", {}, t(key)));
   button.addEventListener("click", function () {
     button.disabled = true;
-    fetched("watching", function () { button.disabled = false; open(button); }, function () {
-      button.disabled = false;
-      button.lastChild.textContent = t("offline");
-    });
+        function then(text) { button.disabled = false; button.lastChild.textContent = text; }
+    fetched("watching", function () { then(t(key)); open(button); }, function () { then(t("offline")); });
   });
   return button;
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 import web
 from bots.miniapp import models
 from bots.miniapp import watch_models as shapes
+from bots.miniapp.strings import page_strings
+from bots.miniapp.watch_strings import watch_strings
 from core.prices.watching import Rule
 from core.services.privacy import PrivacyService
 from core.station import Plug
@@ -25,6 +29,7 @@ from core.watch import MOST_WATCHES, Area, NewAlert, version_key
 from tests.bots.miniapp.test_wallet import Person, person
 from tests.world import NOW, World, make_world
 
+STATIC = Path(web.__file__).parent / "bots" / "miniapp" / "static"
 AREA_POINT = {"lat": 22.541, "lng": 114.058}
 AREA = AREA_POINT | {"radius_m": 2000}
 WAY = {
@@ -235,6 +240,7 @@ def test_snoozed_woken_renewed_and_stopped(world: World, lin: Person) -> None:
     assert lin.asks("DELETE", at)["ended"] == "stopped"
     assert listed(lin).watches == []
     lin.refused("PATCH", at, 404, "watch_gone", json={"amount": "1"})
+    lin.refused("PATCH", at, 400, "bad_watch", json={"renew": True, "amount": "0"})
     assert shapes.WatchDetail.model_validate(lin.asks("GET", at)).ended == "stopped"
     assert changed(renew=True, amount="0.95").amount == "0.95"
     assert len(listed(lin).watches) == 1
@@ -336,6 +342,27 @@ def test_a_deleted_persons_watches_fire_nothing(world: World, lin: Person, clien
     with world.services.database.read() as unit:
         told = [len(unit.alerts.of_watch(number, 9)) for number in watches]
     assert told == [1, 0]
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lang", "title"), [("en", "My watches"), ("zh-CN", "我的提醒")])
+def test_the_page_asks_who_is_there(client: FlaskClient, lang: str, title: str) -> None:
+    page = client.get(f"/watches?lang={lang}").get_data(as_text=True)
+    assert f"<h1>{title}</h1>" in page
+    assert "<style" not in page
+    assert " style=" not in page
+    assert not re.search(r" on[a-z]+=", page)
+
+
+def test_the_scripts_know_only_sentences_that_exist() -> None:
+    known = {"watch": set(page_strings()["en"]), "watches": set(watch_strings()["en"])}
+    for folder, sentences in known.items():
+        text = "".join(path.read_text("utf-8") for path in (STATIC / folder).glob("*.js"))
+        used = set(re.findall(r'\bt\("([\w.]+)"[,)]', text)) | set(re.findall(r'"(watches_\w+)"', text))
+        assert used
+        assert used <= sentences
 
 
 # --- whatever is sent -------------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ function goOn() {
 
 function showTold(told) {
   by("told").textContent = told.text;
-  by("link").hidden = told.channels.length > 0;
+  by("link").hidden = told.channels.length > 0 || !by("link-box").hidden;
+  if (told.channels.length) by("link-box").hidden = true;
 }
 
 function askCode() {
@@ -186,6 +187,8 @@ function lastAlerts(one) {
 document.documentElement.classList.add("script");
 by("link").addEventListener("click", askCode);
 by("link-copy").addEventListener("click", copyCode);
+// Back from the chat where the code was entered.
+document.addEventListener("visibilitychange", function () { if (!document.hidden && !by("link-box").hidden) refresh().catch(failed); });
 by("logout").addEventListener("click", function () {
   call("DELETE", "/auth").then(function () { keepToken(""); location.reload(); }, function (problem) { complain(problem.message); });
 });
