@@ -7,20 +7,21 @@ fallen further is told as it is now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.geo import distance_m
-from core.ports import Clock, Database, PricedGun, UnitOfWork
+from core.ports import Clock, Database, UnitOfWork
+from core.ports.prices import series_id
 from core.prices.ticks import Cause, Tick, price_per_kwh, service_per_kwh
 from core.prices.watching import Rule, level
 from core.ranking import FreeGuns, free_guns
 from core.services.alternatives import Alternative, alternatives
 from core.services.notify import uncertain_alerts
 from core.services.prices import GroupPrices, PriceService
-from core.station import Plug, Station
+from core.station import Connector, Plug, Station
 from core.watch import Area, StandingWatch, StationGuns, StoredAlert
 
 # Of one person at a time; thirty watches with their pauses make fewer.
@@ -125,11 +126,10 @@ class TellingService:
         with self.database.read() as unit:
             watches = {one.id: one for one in unit.watches.some({one.alert.watch_id for one in stored})}
             speaking = [one for one in stored if _speaks(watches.get(one.alert.watch_id), at)]
-            wanted = {one.alert.station_id for one in speaking}
-            stations = {one.id: one for one in unit.catalogue.stations(sorted(wanted))}
-            guns = _by_series(unit.prices.guns(wanted))
+            wanted = sorted({one.alert.station_id for one in speaking})
+            stations = {one.id: one for one in unit.catalogue.stations(wanted)}
         groups = {one.series.id: one for station_id in stations for one in self.prices.history(station_id)}
-        scene = _Scene(at, watches, stations, guns, groups)
+        scene = _Scene(at, watches, stations, _by_series(stations.values()), groups)
         found = [now for together in _about_the_same(speaking) if (now := scene.look(together)) is not None]
         if not found:
             return None
@@ -159,10 +159,11 @@ def _about_the_same(stored: Sequence[StoredAlert]) -> list[list[StoredAlert]]:
     return list(found.values())
 
 
-def _by_series(guns: Sequence[PricedGun]) -> dict[int, list[PricedGun]]:
-    found: dict[int, list[PricedGun]] = {}
-    for one in guns:
-        found.setdefault(one.series_id, []).append(one)
+def _by_series(stations: Iterable[Station]) -> dict[int, list[Connector]]:
+    found: dict[int, list[Connector]] = {}
+    for station in stations:
+        for gun in station.connectors:
+            found.setdefault(series_id(station.id, gun.plug, gun.power_kw), []).append(gun)
     return found
 
 
@@ -173,7 +174,7 @@ class _Scene:
     at: datetime
     watches: Mapping[int, StandingWatch]
     stations: Mapping[str, Station]
-    guns: Mapping[int, Sequence[PricedGun]]
+    guns: Mapping[int, Sequence[Connector]]
     groups: Mapping[int, GroupPrices]
 
     def look(self, together: Sequence[StoredAlert]) -> AlertNow | None:
@@ -190,7 +191,7 @@ class _Scene:
             station=station,
             plug=kind.plug,
             power_kw=kind.power_kw,
-            guns=self._free(station, first.series_id),
+            guns=free_guns(self.guns[first.series_id], self.at),
             price=self._price(first.series_id, true),
             distance_m=_distance_m(watch, station),
             also=max(one.alert.also for one in true),
@@ -198,11 +199,10 @@ class _Scene:
 
     def _is_true(self, one: StoredAlert) -> bool:
         alert, watch = one.alert, self.watches[one.alert.watch_id]
-        station = self.stations.get(alert.station_id)
-        if station is None or alert.series_id not in self.guns:
+        if alert.station_id not in self.stations or alert.series_id not in self.guns:
             return False
         if alert.rule is Rule.GUN_FREE:
-            return bool(self._free(station, alert.series_id).free)
+            return bool(free_guns(self.guns[alert.series_id], self.at).free)
         group, price = self.groups.get(alert.series_id), self._asked(alert.series_id)
         if group is None or price is None or group.series.currency != alert.currency:
             return False
@@ -223,12 +223,12 @@ class _Scene:
         # A low that is as low as it was told is one, whatever has joined the days before it.
         return now.met or (as_low and alert.rule is Rule.LOWEST)
 
-    def _asked(self, series_id: int) -> Decimal | None:
-        group = self.groups.get(series_id)
+    def _asked(self, series: int) -> Decimal | None:
+        group = self.groups.get(series)
         return None if group is None or group.tariff is None else price_per_kwh(group.tariff, self.at)
 
-    def _price(self, series_id: int, told: Sequence[StoredAlert]) -> PriceNow | None:
-        group, price = self.groups.get(series_id), self._asked(series_id)
+    def _price(self, series: int, told: Sequence[StoredAlert]) -> PriceNow | None:
+        group, price = self.groups.get(series), self._asked(series)
         if group is None or group.tariff is None or price is None:
             return None
         usual = group.history.usual(self.at)
@@ -243,10 +243,6 @@ class _Scene:
             usual=None if usual is None else usual.median,
             until=next(rises, None),
         )
-
-    def _free(self, station: Station, series_id: int) -> FreeGuns:
-        refs = {one.ref for one in self.guns[series_id]}
-        return free_guns([gun for gun in station.connectors if gun.ref in refs], self.at)
 
 
 def _distance_m(watch: StandingWatch, station: Station) -> float | None:
