@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bots import prices
-from bots.telegram.buttons import Act, pack
+from bots.telegram.buttons import Act, Search, pack
 from bots.telegram.keyboards import Keyboard, Row, button, inline
 from bots.telegram.markup import bold, fit, foreign, ours
+from bots.telegram.watch_codes import Wanted, kind
 from bots.wording import Wording
 from core.errors import UserError
 from core.prices.history import Grade
@@ -45,12 +46,7 @@ class Which:
 
     def among(self, groups: Sequence[GroupPrices]) -> GroupPrices:
         """The kind that is meant; the first one where it is no longer there."""
-        return next((one for one in groups if kind(one) == self.kind), groups[0])
-
-
-def kind(group: GroupPrices) -> str:
-    """Three characters that tell the few kinds of guns of one station apart."""
-    return f"{group.series.id & 0xFFF:03x}"
+        return next((one for one in groups if kind(one.series.id) == self.kind), groups[0])
 
 
 def caption(say: Wording, name: str, told: prices.Told, grade: Grade) -> str:
@@ -63,19 +59,23 @@ def caption(say: Wording, name: str, told: prices.Told, grade: Grade) -> str:
     return fit(["\n".join(head), price, doubted, "\n".join(lines), "\n".join(judged)], most=CAPTION_MAX)
 
 
-def beneath(say: Wording, which: Which, groups: Sequence[GroupPrices]) -> Keyboard:
-    """Other spans of time, and other guns."""
+def beneath(say: Wording, which: Which, groups: Sequence[GroupPrices], search: Search | None) -> Keyboard:
+    """Other spans of time, other guns, and a watch on those that are shown; none without a search to begin from."""
     shown = which.among(groups)
-    which = replace(which, kind=kind(shown))
+    which = replace(which, kind=kind(shown.series.id))
     spans: Row = [
         _press(say(label), replace(which, days=days), chosen=days == which.days)
         for days, label in prices.SPANS.items()
     ]
     kinds: list[Row] = [
-        [_press(prices.guns(say, one), replace(which, kind=kind(one)), chosen=one is shown)]
+        [_press(prices.guns(say, one), replace(which, kind=kind(one.series.id)), chosen=one is shown)]
         for one in groups[:MOST_KINDS]
     ]
-    return inline([spans, *(kinds if len(kinds) > 1 else [])])
+    watch: Row = []
+    if search is not None:
+        wanted = Wanted(which.station_id, which.kind)
+        watch.append(button(say("🔔 Watch price"), pack(Act.WATCH, search, str(wanted))))
+    return inline([spans, *(kinds if len(kinds) > 1 else []), watch])
 
 
 def _press(label: str, which: Which, *, chosen: bool) -> dict[str, object]:

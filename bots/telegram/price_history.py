@@ -11,7 +11,7 @@ from aiogram.types import BufferedInputFile, CallbackQuery, Message
 from bots import prices
 from bots.pictures import PATIENCE_S, Pictures, TooManyPictures
 from bots.telegram import chat, render
-from bots.telegram.buttons import Act, Button
+from bots.telegram.buttons import Act, Button, Search
 from bots.telegram.markup import ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.price_card import Which, beneath, caption
@@ -38,7 +38,8 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button, pictures: P
     group, now = which.among(groups), visit.now
     told = await visit.run_core(prices.told, say, services.prices, group, visit.user.energy_kwh, now)
     words = caption(say, station.name, told, group.history.badge(now).grade)
-    keyboard = beneath(say, which, groups)
+    # Watches are a person's own; a group has none.
+    keyboard = beneath(say, which, groups, Search(station.point) if visit.private else None)
     picture = await _drawn(visit, pictures, group, station.name, which.days, several=len(groups) > 1)
     shown = call.message.message_id if isinstance(call.message, Message) and call.message.photo else None
     if picture is None:

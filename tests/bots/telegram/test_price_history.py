@@ -124,7 +124,8 @@ def test_from_the_card_to_a_picture_with_its_words(lin: Talk) -> None:
         "Good: at least 5 % below what this hour usually costs here, and within 5 % of the lowest this hour has cost "
         "in 90 days. Dear: 5 % or more above the usual.",
     ])  # fmt: skip
-    assert list(shown.buttons) == [*SPANS, "✓ GB/T DC · 120 kW · 4 guns", "GB/T AC · 7 kW · 1 gun"]
+    kinds = ["✓ GB/T DC · 120 kW · 4 guns", "GB/T AC · 7 kW · 1 gun"]
+    assert list(shown.buttons) == [*SPANS, *kinds, "🔔 Watch price"]
     (action,) = [call.params["show_alert"] for call in lin.telegram.made("answerCallbackQuery")[-1:]]
     assert action is False
 
@@ -142,6 +143,15 @@ def test_another_span_and_other_guns_come_in_its_place(lin: Talk) -> None:
     assert shown.edits == 2
     assert len(lin.who.messages) == before
     assert lin.toast == ""
+
+
+def test_the_guns_that_are_shown_can_be_watched_and_the_picture_stays(lin: Talk) -> None:
+    shown = sees_prices(lin)
+    lin.presses("GB/T AC · 7 kW · 1 gun", shown)
+    lin.presses("🔔 Watch price", shown)
+    assert shown.photo
+    assert "GB/T AC" in lin.last.text, "what can be wished of these guns stands below"
+    assert lin.last is not shown
 
 
 def test_a_picture_that_was_deleted_is_sent_anew(lin: Talk) -> None:
