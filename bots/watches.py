@@ -115,7 +115,7 @@ def _outlook(say: Wording, one: Made, time_zone: str) -> list[str]:
         assert one.guns is not None
         if one.guns.free:
             return [say("One is free right now: go. We tell you when that changes and one is free again.")]
-        return [free(say, one.guns.free, one.guns.known).capitalize() + "."] if one.guns.known else []
+        return [say("No gun is free now.")] if one.guns.known else []
     if seen.outlook is Outlook.ALREADY and one.price is not None:
         now = per_kwh(say, one.price, watch.currency)
         return [say("It costs {price} already. We tell you when it is clearly lower, or low again.", price=now)]

@@ -61,6 +61,7 @@ class AccountTalk:
                 say("At the gun: “扫码充电” below or a photo of its code · charge · status · stop charge · report."),
                 say("Money: wallet · top up 50 · refund · statement · receipts · safety."),
                 say("Past charges: receipts · history · good or bad."),
+                say("Price drops: watch · free gun · watch here · watches."),
                 say("Also: settings · profile · link · language · privacy · export · delete account · stop."),
             )
         )

@@ -27,9 +27,10 @@ class About(StrEnum):
     TOP_UP = "top_up"  # an offer for which money is missing
     STOP = "stop"  # yes or no
     WHY = "why"  # a number or a word: what was not as promised
+    WISH = "wish"  # a number or a price: what a watch is to tell of
 
 
-NUMBERED = frozenset({About.WHICH_SCAN, About.WHICH_GUN, About.WHY, About.GUN_NUMBER})
+NUMBERED = frozenset({About.WHICH_SCAN, About.WHICH_GUN, About.WHY, About.GUN_NUMBER, About.WISH})
 YES_OR_NO = frozenset({About.AT_STATION, About.STOP})
 
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 from bots.wechat import safety
 from bots.wechat.account import AccountTalk, Visitor
 from bots.wechat.after import AfterTalk
-from bots.wechat.asked import YES_OR_NO, Asked
+from bots.wechat.asked import YES_OR_NO, About, Asked
 from bots.wechat.charge import ChargeTalk
 from bots.wechat.find import FindTalk, pinned
+from bots.wechat.held import Held
+from bots.wechat.leaves import Leaves
 from bots.wechat.person import PersonTalk
 from bots.wechat.photos import Photos, Picture
 from bots.wechat.price_history import PictureDesk, PricesTalk
@@ -19,6 +21,9 @@ from bots.wechat.pushes import Push, What
 from bots.wechat.render import cut_lines, plain
 from bots.wechat.scan import ScanTalk
 from bots.wechat.wallet import WalletTalk
+from bots.wechat.watch import WatchTalk
+from bots.wechat.watch_list import WatchListTalk
+from bots.wechat.watch_words import Verb
 from bots.wechat.words import CLICKS, Wish, Words, understand
 from bots.wording import phrases
 from core.errors import SupplierUnavailable, UserError
@@ -32,6 +37,8 @@ from core.wishes import Sort
 
 LANGUAGE = "zh-CN"  # of someone new: pushes do not tell the phone's language
 _HELP = Words(Wish.HELP)
+_AT_A_GUN = frozenset({What.PHOTO, What.GUN_CODE})
+_OF_A_CHARGE = frozenset(About) - {About.WISH}
 _ASKS_YES_OR_NO = frozenset({Wish.PRIVACY, Wish.LINK, Wish.UNLINK, Wish.DELETE})
 
 log = logging.getLogger(__name__)
@@ -43,7 +50,7 @@ class Conversation:
     """Answers one push. Mistakes of the person become a sentence, ours an exception.
 
     `unionids` says who somebody new is over all accounts of the owner; None where there is only this one. `desk`
-    draws and sends pictures of prices; None for an account that cannot.
+    draws and sends pictures of prices; None for an account that cannot. `leaves` are those for alerts.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Conversation:
         unionids: KnowsUnionid | None = None,
         photos: Photos | None = None,
         desk: PictureDesk | None = None,
+        leaves: Leaves | None = None,
     ) -> None:
         self.services, self.unionids = services, unionids
         self.asked = Asked(services.clock)
@@ -64,6 +72,9 @@ class Conversation:
         self.charge = ChargeTalk(services, self.asked)
         self.scan = ScanTalk(services, self.asked, photos, self.charge.offer)
         self.prices = PricesTalk(services, self.find, desk)
+        self.watch = WatchTalk(services, self.find, self.asked, leaves)
+        self.watches = WatchListTalk(services, self.find)
+        self.held = Held(services)
         account, find, person, wallet = self.account, self.find, self.person, self.wallet
         self.after = AfterTalk(services, self.asked)
         scan, charge, after = self.scan, self.charge, self.after
@@ -111,6 +122,7 @@ class Conversation:
             Wish.BLAME: after.blamed,
             Wish.HISTORY: after.past,
             Wish.PRICES: self.prices.told,
+            Wish.WATCHES: self._watches,
             Wish.PLACE: find.place,
         }
 
@@ -123,7 +135,7 @@ class Conversation:
             return ""
         visitor = replace(self._joined(self.visitor(push.openid), push), key=push.key)
         try:
-            return self._answer(visitor, push)
+            return self._with_held(visitor, push, self._answer(visitor, push))
         except UserError as problem:
             log.info("a WeChat message could not be served", extra={"code": problem.code})
             return plain(phrases.error(visitor.say, problem))
@@ -132,6 +144,12 @@ class Conversation:
                 # A yes answers one question only: the last.
                 self.account.forget(push.openid)
                 self.person.forget(push.openid)
+
+    def _with_held(self, visitor: Visitor, push: Push, answer: str) -> str:
+        """What could not be said unasked comes with the answer; not to somebody who is in the middle of a charge."""
+        if not answer or push.what in _AT_A_GUN or self.asked.of(visitor.openid, *_OF_A_CHARGE):
+            return answer
+        return self.held.beside(visitor, answer)
 
     def refusal(self, openid: str, problem: UserError) -> str:
         """The sentence for somebody whose message is not worked off at all."""
@@ -177,6 +195,7 @@ class Conversation:
             self.scan.answered(visitor, text, words)
             or self.charge.answered(visitor, words)
             or self.after.answered(visitor, text)
+            or self.watch.answered(visitor, text, words)
         )
         if not answer and words.wish is Wish.PLACE and self.scan.is_code(visitor, text):
             words = Words(Wish.SCAN, text.strip())
@@ -210,6 +229,24 @@ class Conversation:
         self.asked.forget(visitor.openid)
         running = self.charge.running(visitor)
         return running or visitor.say("All right. Nothing was started and nothing is held.")
+
+    def _watches(self, visitor: Visitor, asked: str) -> str:
+        verb, _, number = asked.partition(" ")
+        match Verb(verb):
+            case Verb.WISH:
+                return self.watch.station(visitor)
+            case Verb.GUN:
+                return self.watch.free_gun(visitor)
+            case Verb.AREA:
+                return self.watch.area(visitor)
+            case Verb.LIST:
+                return self.watches.listing(visitor)
+            case Verb.STOP_ALL:
+                return self.watches.stop_all(visitor)
+            case Verb.STOP if number == "0" and (charge := self.charge.stops_what(visitor)):
+                return charge
+            case one:
+                return self.watches.one(visitor, one, int(number))
 
     def _resumed(self, visitor: Visitor) -> str:
         """The last scan once more, with its question or offer, after this process has forgotten it."""

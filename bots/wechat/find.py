@@ -10,7 +10,7 @@ from bots.wechat.account import ASKED, AccountTalk, Visitor
 from bots.wechat.memory import Memory
 from bots.wechat.pushes import Push, What
 from bots.wechat.render import ListText, PageLinks, plain, station, station_list
-from core.errors import UserError
+from core.errors import NotFound, UserError
 from core.geo import Datum, Point, distance_m
 from core.services import Services
 from core.wishes import Sort, Wishes
@@ -125,7 +125,30 @@ class FindTalk:
             return self.ask_where(visitor)
         if number > len(last.shown):
             return visitor.say.plural("The list has {n} row.", "The list has {n} rows.", len(last.shown))
-        one = self.services.finder.station(last.shown[number - 1], _wishes(visitor, last.sort), seen_from=last.point)
+        return self._opened(visitor, last, last.shown[number - 1])
+
+    def card(self, visitor: Visitor, station_id: str, seen_from: Point | None) -> str:
+        """A station that stood in no list. Raises UserError when it is gone."""
+        last = self._searches.get(visitor.openid)
+        if last is None:
+            station = self.services.index.get(station_id)
+            point = seen_from or (station.point if station else None)
+            if point is None:
+                raise NotFound("no_such_station")
+            last = Search(point, "")
+        return self._opened(visitor, last, station_id)
+
+    def around(self, visitor: Visitor, point: Point, place: str) -> str:
+        """The list around a place that nobody searched for now. Raises UserError."""
+        return self._show(visitor, Search(point, place))
+
+    def searched(self, visitor: Visitor) -> Point | None:
+        """Where the last list is around."""
+        last = self._searches.get(visitor.openid)
+        return last.point if last else None
+
+    def _opened(self, visitor: Visitor, last: Search, station_id: str) -> str:
+        one = self.services.finder.station(station_id, _wishes(visitor, last.sort), seen_from=last.point)
         self._searches.put(visitor.openid, replace(last, opened=one.station.id))
         pages = self.page(visitor)
         credits = self.services.finder.credit(one)

@@ -22,10 +22,12 @@ HINTS = {
     "charge_unseen": WHILE_IT_GOES,
     "receipt": AS_PROMISED,
     "settled_without_record": AS_PROMISED,
+    "watch_ended": N_("“renew {n}” sets it again."),
+    "watch_quiet": N_("“show {n}” looks at it, “stop {n}” ends it."),
     "topup_paid": N_("At the gun already? Reply “continue”. Else send your location to find one."),
 }
 
 
-def hint(code: str, language: str) -> str:
-    """The line under a message; "" where there is nothing to reply."""
-    return wording(language)(HINTS[code]) if code in HINTS else ""
+def hint(code: str, language: str, watch_id: int = 0) -> str:
+    """The line under a message; "" where there is nothing to reply. `watch_id`: of a message about a watch."""
+    return wording(language)(HINTS[code], n=watch_id) if code in HINTS else ""

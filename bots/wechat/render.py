@@ -191,6 +191,7 @@ def station(
     lines.insert(2, " · ".join(links))
     if any(gun.tariff_id for gun in place.connectors):
         lines.append(say("Price over time: reply “price history”."))
+        lines.append(say("Tell me when it drops: “watch”; when a gun is free: “free gun”."))
     if credits:
         lines.append(say("Data: {credits}", credits=plain("; ".join(credits), SENTENCE_MAX)))
     return cut_lines("\n".join(lines))

@@ -55,8 +55,9 @@ class WechatSender:
         self._api, self._clock = api, clock
 
     def send(self, row: OutboxRow, said: Said) -> Result:
-        code = str(json.loads(row.body).get("code", ""))
-        lines = filter(None, map(plain, (said.title, *said.text.split("\n"), hint(code, said.language))))
+        body = json.loads(row.body)
+        reply = hint(str(body.get("code", "")), said.language, body.get("params", {}).get("watch_id", 0))
+        lines = filter(None, map(plain, (said.title, *said.text.split("\n"), reply)))
         text = cut_lines("\n".join(lines))
         return result_of(lambda: self._api.send_text(row.address, text), self._clock.now())
 

@@ -49,7 +49,9 @@ def blueprint(
     """
     safe = SafeMode(config, services.clock)
     desk = PictureDesk(pictures, services.clock) if pictures is not None else None
-    conversation = Conversation(services, position_datum=position_datum, unionids=unionids, photos=photos, desk=desk)
+    conversation = Conversation(
+        services, position_datum=position_datum, unionids=unionids, photos=photos, desk=desk, leaves=leaves
+    )
     answers = Answers(services, safe, conversation, sender, patience or Patience())
     door = Door(safe, conversation, answers, services, leaves)
     routes = Blueprint("wechat", __name__)

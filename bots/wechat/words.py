@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bots.wechat import watch_words
+from bots.wechat.watch_words import Verb
 from core.scan import Promised
 from core.services.linking import code_in
 from core.wishes import Mode, Sort
@@ -54,6 +56,7 @@ class Wish(StrEnum):
     BLAME = "blame"
     HISTORY = "history"
     PRICES = "prices"
+    WATCHES = "watches"
     PLACE = "place"
 
 
@@ -139,6 +142,7 @@ CLICKS = {
     "receipts": Words(Wish.RECEIPTS),
     "safety": Words(Wish.SAFETY),
     "language": Words(Wish.LANGUAGE),
+    "watches": Words(Wish.WATCHES, f"{Verb.LIST} 0"),
     "help": Words(Wish.HELP),
 }
 _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")
@@ -175,6 +179,8 @@ def understand(text: str) -> Words:
         return Words(Wish.HELP)
     if known := _WORDS.get(bare):
         return known
+    if asked := watch_words.read(bare):
+        return Words(Wish.WATCHES, f"{asked.verb} {asked.watch_id}")
     if said := _SCAN.fullmatch(text):
         return Words(Wish.SCAN, said[1].strip())
     if code := code_in(bare):

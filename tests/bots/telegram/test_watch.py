@@ -164,7 +164,7 @@ def test_where_all_guns_are_taken_one_tap_waits_for_a_free_one(lin: Talk) -> Non
     told = card.text
     lin.presses("🔔 Tell me when one is free", card)
     assert card.text == told, "the card stays: the driver may go there nevertheless"
-    assert lin.last.text.splitlines()[1:3] == [f"{WARY} · GB/T DC · 120 kW: A gun is free", "No gun free."]
+    assert lin.last.text.splitlines()[1:3] == [f"{WARY} · GB/T DC · 120 kW: A gun is free", "No gun is free now."]
     assert list(lin.last.buttons) == ["➡ Silent Lane · 370 m · 1 free", "🔕 Stop", "🔔 My watches"]
     assert [one.watch.rule for one in mine(lin)] == [Rule.GUN_FREE]
 
