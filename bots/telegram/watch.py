@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
@@ -88,7 +89,7 @@ async def answer(visit: Visit, one: Made, back: Row) -> render.Rendered:
     if isinstance(one.watch.place, StationGuns) and _none_free(one.guns):
         found = await visit.run_core(_free_nearby, visit, one.watch.place)
     keyboard = watch_buttons.made(visit.say, one, back, nearby.rows(visit.say, found))
-    zone = zone_of(visit, one.watch)
+    zone = await visit.run_core(zone_of, visit, one.watch)
     return watch_view.made(visit.say, one, zone, keyboard, silent=visit.user.stopped)
 
 
@@ -158,12 +159,18 @@ def _around(visit: Visit, search: Search, radius_m: int | None) -> Around:
     centre = rounded(search.point)
     currency, cheapest = cheapest_of(cheap.offers)
     return Around(
-        area=Area(centre, radius_m, Needs(filters.plugs, filters.min_power_kw, operator_id)),
+        area=Area(centre, radius_m, needs(filters, cheap.offers, operator_id)),
         label=name_of(nearest[0].station) if nearest else f"{centre.lat:.3f}, {centre.lng:.3f}",
         currency=currency,
         cheapest=cheapest,
         dropped=_others(filters, operator_id),
     )
+
+
+def needs(filters: Filters, offers: Sequence[Offer], operator_id: str = "") -> Needs:
+    """Without a filter the plugs that the list is about: what a slow gun costs says nothing about fast ones."""
+    plugs = filters.plugs or frozenset(one.connector.plug for one in offers)
+    return Needs(plugs, filters.min_power_kw, operator_id)
 
 
 def rounded(point: Point) -> Point:
@@ -175,7 +182,7 @@ def name_of(one: Station) -> str:
     return one.name or one.address
 
 
-def cheapest_of(offers: tuple[Offer, ...] | list[Offer]) -> tuple[str, Decimal | None]:
+def cheapest_of(offers: Sequence[Offer]) -> tuple[str, Decimal | None]:
     """The currency most of them have, and the lowest price per kWh in it."""
     currency = main_currency(offers) or ""
     prices = [one.quote.price_per_kwh for one in offers if one.quote and one.currency == currency]
@@ -232,9 +239,12 @@ def zone_of(visit: Visit, watch: StandingWatch) -> str:
         case StationGuns(station_id=station_id):
             there = visit.services.index.get(station_id)
             return there.time_zone if there else money.zone(visit.user)
+        case Area(centre=centre, radius_m=radius_m):
+            index = visit.services.index
+            hits = index.nearby(centre, radius_m=radius_m, filters=Filters(), at=visit.now, limit=1).hits
+            return hits[0].station.time_zone if hits else money.zone(visit.user)
         case Way(time_zone=time_zone):
             return time_zone
-    return money.zone(visit.user)
 
 
 async def place(call: CallbackQuery, visit: Visit, rendered: render.Rendered) -> None:

@@ -105,22 +105,30 @@ def _change(say: Wording, watch: StandingWatch) -> Row:
 # --- my watches -------------------------------------------------------------------------------------------------
 
 
+def pages(watches: int) -> int:
+    return max(-(-watches // PAGE), 1)
+
+
+def on_page(seen: Sequence[Seen], page: int) -> Sequence[Seen]:
+    return seen[page * PAGE : (page + 1) * PAGE]
+
+
 def listing(say: Wording, seen: Sequence[Seen], page: int, now: datetime, *, undo: int | None = None) -> Keyboard:
     """A row for each watch of the page. `undo` was just stopped."""
-    pages = max(-(-len(seen) // PAGE), 1)
+    count = pages(len(seen))
     rows: list[Row] = []
     if undo is not None:
         rows.append([_press(say("↩ Undo: watch again"), Handle(RENEW, undo, page))])
-    for number, one in enumerate(seen[page * PAGE : (page + 1) * PAGE], start=page * PAGE + 1):
+    for number, one in enumerate(on_page(seen, page), start=page * PAGE + 1):
         watch = one.watch
         row = [_press(f"{number} ➡", Handle(ONE, watch.id))]
         row += [_press(say(_SHORT[what]), Handle(what, watch.id, page)) for what in (*_wanted(watch, now), RENEW)]
         rows.append(row)
-    if pages > 1:
+    if count > 1:
         rows.append([
-            _press("◀", Handle(VIEW, 0, (page - 1) % pages)),
-            _press(f"{page + 1}/{pages}", Handle(VIEW, 0, page)),
-            _press("▶", Handle(VIEW, 0, (page + 1) % pages)),
+            _press("◀", Handle(VIEW, 0, (page - 1) % count)),
+            _press(f"{page + 1}/{count}", Handle(VIEW, 0, page)),
+            _press("▶", Handle(VIEW, 0, (page + 1) % count)),
         ])  # fmt: skip
     rows.append([button(say("🛣 Watch my way"), pack(Act.WAY, None, ""))])
     if seen:

@@ -50,8 +50,12 @@ async def show(message: Message, visit: Visit) -> None:
 
 async def _list(visit: Visit, page: int = 0, undo: StandingWatch | None = None) -> render.Rendered:
     seen = await visit.run_core(visit.services.watches.mine, visit.user.id)
-    zones = [zone_of(visit, one.watch) for one in seen]
-    return watch_view.listing(visit.say, seen, zones, page, visit.now, undo=undo)
+    page = min(page, watch_buttons.pages(len(seen)) - 1)
+
+    def zones() -> list[str]:
+        return [zone_of(visit, one.watch) for one in watch_buttons.on_page(seen, page)]
+
+    return watch_view.listing(visit.say, seen, await visit.run_core(zones), page, visit.now, undo=undo)
 
 
 # --- under alerts ---------------------------------------------------------------------------------------------------
@@ -81,9 +85,9 @@ async def _handled(visit: Visit, what: str, watch_id: int) -> StandingWatch:
         watch_codes.RENEW: service.renew,
     }
     one = await visit.run_core(moves[what], visit.user.id, watch_id)
-    zone = zone_of(visit, one)
+    zone = await visit.run_core(zone_of, visit, one)
     if not one.live(visit.now):
-        visit.toast = say("Stopped.") if what == watch_codes.STOP else say("It is silent: stopped or over.")
+        visit.toast = watch_view.over(say, one)
     elif what == watch_codes.SNOOZE and one.muted_until is not None:
         visit.toast = say("Silent until {time}.", time=money.moment(say, one.muted_until, zone))
     elif what == watch_codes.WAKE:
@@ -182,7 +186,8 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
 
 async def _panel(visit: Visit, watch_id: int) -> render.Rendered:
     one = await visit.run_core(_seen, visit, watch_id)
-    text = watch_view.one_watch(visit.say, one, zone_of(visit, one.watch), visit.now)
+    zone = await visit.run_core(zone_of, visit, one.watch)
+    text = watch_view.one_watch(visit.say, one, zone, visit.now)
     return render.message(text, watch_buttons.panel(visit.say, one.watch, visit.now))
 
 

@@ -15,7 +15,7 @@ from bots.wording import Wording, phrases
 from core.errors import UserError
 from core.prices.watching import Rule
 from core.services.watches import Made, Seen, WishesHere
-from core.watch import StandingWatch
+from core.watch import Ended, StandingWatch
 
 NAME_MAX = 60
 
@@ -41,25 +41,27 @@ def made(say: Wording, one: Made, time_zone: str, keyboard: Keyboard, *, silent:
     return message("\n".join(text), keyboard)
 
 
-def listing(say: Wording, seen: Sequence[Seen], zones: Sequence[str], page: int, now: datetime, *,
-            undo: StandingWatch | None = None) -> Rendered:  # fmt: skip
-    """A page of my watches; `zones` are the clocks for their times. `undo` was just stopped."""
-    pages = max(-(-len(seen) // watch_buttons.PAGE), 1)
-    page = min(page, pages - 1)
+def listing(
+    say: Wording,
+    seen: Sequence[Seen],
+    zones: Sequence[str],
+    page: int,
+    now: datetime,
+    *,
+    undo: StandingWatch | None = None,
+) -> Rendered:
+    """A page of my watches; `zones` are the clocks for the times on it. `undo` was just stopped."""
     head = [bold(ours(say("My watches")))]
     if undo is not None:
         head.append(ours(say("Stopped: {watch}", watch=watches.line(say, undo))))
     if not seen:
-        head.append(ours(say(
+        text = say(
             "You watch nothing. Open a station and tap 🔔 Watch price, or tap 🔔 Watch this area under a list."
-        )))  # fmt: skip
-    start = page * watch_buttons.PAGE
-    blocks = [
-        f"{number}. {one_watch(say, each, zone, now)}"
-        for number, (each, zone) in enumerate(
-            list(zip(seen, zones, strict=True))[start : start + watch_buttons.PAGE], start=start + 1
         )
-    ]
+        head.append(ours(text))
+    shown = zip(watch_buttons.on_page(seen, page), zones, strict=True)
+    first = page * watch_buttons.PAGE + 1
+    blocks = [f"{number}. {one_watch(say, one, zone, now)}" for number, (one, zone) in enumerate(shown, start=first)]
     keyboard = watch_buttons.listing(say, seen, page, now, undo=undo.id if undo else None)
     return message(fit(["\n".join(head), *blocks]), keyboard)
 
@@ -68,9 +70,13 @@ def one_watch(say: Wording, seen: Seen, time_zone: str, now: datetime) -> str:
     """Where and what for, and what is true of it now."""
     watch = seen.watch
     if not watch.live(now):
-        return f"{ours(watches.line(say, watch))}\n🔕 {ours(say('It is silent: stopped or over.'))}"
+        return f"{ours(watches.line(say, watch))}\n🔕 {ours(over(say, watch))}"
     sign = "💤" if watch.muted(now) else "🔔"
     return f"{ours(watches.line(say, watch))}\n{sign} {ours(watches.state(say, seen, now, time_zone))}"
+
+
+def over(say: Wording, watch: StandingWatch) -> str:
+    return say("Stopped.") if watch.ended is Ended.STOPPED else say("Its time is over.")
 
 
 def amount_question(say: Wording, watch: StandingWatch) -> Rendered:

@@ -26,13 +26,13 @@ from bots.telegram.linking import only_in_private
 from bots.telegram.markup import bold, ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.visit import Visit
-from bots.telegram.watch import answer, area_wishes, cheapest_of, name_of, place, rounded
+from bots.telegram.watch import answer, area_wishes, cheapest_of, name_of, needs, place, rounded
 from bots.telegram.watch_codes import read_wish, wish_code
 from bots.wording import N_
 from core.errors import UserError
 from core.geo import Point, distance_m
 from core.services.watches import Wishable
-from core.watch import Needs, Way
+from core.watch import Way
 from core.wishes import Sort, Wishes
 
 router = Router(name="watch_way")
@@ -130,7 +130,7 @@ async def _take(visit: Visit, asked: WayAsked, point: Point, name: str) -> None:
     """One more end is known. Raises UserError("bad_way") where they are too far apart."""
     say, ends = visit.say, (*asked.ends, (rounded(point), money.clean(name, NAME_MAX)))
     if len(ends) == 2:
-        _way(Draft((ends[0][0], ends[1][0]), "w", "0709"), "UTC")
+        Way((ends[0][0], ends[1][0]), WIDTH_M, _WORKDAYS, time(7), time(9), "UTC")
     visit.expected.ask(visit.chat_id, WayAsked(ends), visit.now)
     if len(ends) == 1:
         text = say("🛣 It begins at {name}. And where does it end?", name=ends[0][1])
@@ -162,11 +162,11 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
         return
     wish, _, currency = draft.wish.partition("~")
     wanted, names = read_wish(wish), await _names(visit, draft)
-    zone = await visit.run_core(_zone, visit, draft)
+    along = await visit.run_core(_along, visit, draft)
     one = await visit.run_core(
         visit.services.watches.watch_way,
         visit.user.id,
-        _way(draft, zone, visit),
+        along.way,
         wanted.rule,
         wanted.amount,
         currency=currency,
@@ -174,13 +174,6 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button) -> None:
     )
     visit.expected.no_more(visit.chat_id)
     await place(call, visit, await answer(visit, one, []))
-
-
-def _way(draft: Draft, zone: str, visit: Visit | None = None) -> Way:
-    starts, ends = draft.clock
-    filters = visit.user.filters if visit else None
-    needs = Needs(filters.plugs, filters.min_power_kw) if filters else Needs()
-    return Way(draft.ends, WIDTH_M, DAYS[draft.days], starts, ends, zone, needs)
 
 
 async def _names(visit: Visit, draft: Draft) -> list[str]:
@@ -207,11 +200,13 @@ async def _question(visit: Visit, draft: Draft) -> render.Rendered:
     else:
         starts, ends = draft.clock
         lines.append(ours(money.joined(_days(visit, draft.days), f"{starts:%H:%M} - {ends:%H:%M}")))
-        currency, cheapest = await visit.run_core(_cheapest, visit, draft)
-        if cheapest is not None:
-            lines.append(f"💰 {ours(say('cheapest now {price}', price=money.per_kwh(say, cheapest, currency)))}")
+        along = await visit.run_core(_along, visit, draft)
+        lines.append(ours(watches.needs(say, along.way.needs)))
+        if along.cheapest is not None:
+            price = money.per_kwh(say, along.cheapest, along.currency)
+            lines.append(f"💰 {ours(say('cheapest now {price}', price=price))}")
         lines += ["", ours(say("🔔 What shall I tell you of?"))]
-        rows = _wishes(visit, draft, area_wishes(cheapest), currency)
+        rows = _wishes(visit, draft, area_wishes(along.cheapest), along.currency)
     return render.message("\n".join(lines), inline(rows))
 
 
@@ -230,18 +225,24 @@ def _press(label: str, draft: Draft) -> dict[str, Any]:
     return button(label, pack(Act.WAY, None, str(draft)))
 
 
-def _cheapest(visit: Visit, draft: Draft) -> tuple[str, Decimal | None]:
-    """Of the stations along the way, as far as a search around its middle reaches."""
-    way = _way(draft, "UTC", visit)
+@dataclass(frozen=True, slots=True)
+class Along:
+    """The way, and what the cheapest station along it asks now."""
+
+    way: Way
+    currency: str
+    cheapest: Decimal | None
+
+
+def _along(visit: Visit, draft: Draft) -> Along:
+    """As far as a search around the middle of the way reaches, and as the person's filters see it."""
     one, other = draft.ends
     middle = Point((one.lat + other.lat) / 2, (one.lng + other.lng) / 2)
-    reach_m = int(distance_m(one, other) / 2) + WIDTH_M
-    wishes = replace(visit.wishes(Sort.PRICE), radius_m=reach_m)
-    found = visit.services.finder.near(middle, wishes, limit=LOOKED_AT)
-    return cheapest_of([offer for offer in found.offers if way.holds(offer.station.point)])
-
-
-def _zone(visit: Visit, draft: Draft) -> str:
-    """The clock at the beginning of the way."""
-    offers = visit.services.finder.near(draft.ends[0], Wishes(sort=Sort.DISTANCE), limit=1).offers
-    return offers[0].station.time_zone if offers else money.zone(visit.user)
+    wishes = replace(visit.wishes(Sort.PRICE), radius_m=int(distance_m(one, other) / 2) + WIDTH_M)
+    offers = visit.services.finder.near(middle, wishes, limit=LOOKED_AT).offers
+    starts, ends = draft.clock
+    zone = offers[0].station.time_zone if offers else money.zone(visit.user)
+    way = Way(draft.ends, WIDTH_M, DAYS[draft.days], starts, ends, zone)
+    beside = [offer for offer in offers if way.holds(offer.station.point)]
+    currency, cheapest = cheapest_of(beside)
+    return Along(replace(way, needs=needs(visit.user.filters, beside)), currency, cheapest)

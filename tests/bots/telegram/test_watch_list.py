@@ -131,7 +131,7 @@ def test_one_of_them_by_itself(lin: Talk) -> None:
         "➡ Look there", "✏️ Change amount", "🔄 Renew", "💤 Snooze a day", "🔕 Stop", "◀ My watches",
     ]  # fmt: skip
     lin.presses("🔕 Stop")
-    assert "It is silent: stopped or over." in shown.text
+    assert "🔕 Stopped." in shown.text
     assert list(shown.buttons) == ["↩ Watch again", "◀ My watches"]
     lin.presses("↩ Watch again")
     assert now(lin, one).ended_at is None
@@ -287,7 +287,7 @@ def test_a_message_of_months_ago_is_answered_with_a_new_one(lin: Talk) -> None:
     lin.telegram.press(lin.who.user, old, pack(Act.WATCHES, None, str(Handle(watch_codes.STOP, one.id))))
     lin.telegram.refuse_next("editMessageText", 400, "Bad Request: message to edit not found")
     lin._worked()
-    assert "It is silent" in lin.last.text
+    assert "🔕 Stopped." in lin.last.text
 
 
 def test_looking_there_opens_the_card_or_the_list(lin: Talk, world: World) -> None:

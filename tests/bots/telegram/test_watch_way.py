@@ -87,6 +87,7 @@ def test_two_places_days_hours_and_the_wish(lin: Talk, world: World) -> None:
     assert shown.text == "\n".join([
         "🛣 Home Hall → Work Hall",
         "Mon - Fri · 07:00 - 09:00",
+        "GB/T DC",
         "💰 cheapest now ¥1.20/kWh",
         "",
         "🔔 What shall I tell you of?",
