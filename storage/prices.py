@@ -147,16 +147,15 @@ class SqlPrices:
         insert_rows(self.db, insert(self.db, price_versions), rows)
 
     def versions(self, series: Iterable[int], since: datetime) -> dict[int, list[PriceVersion]]:
-        kept = price_versions.c
-        found: dict[int, list[PriceVersion]] = {}
-        for one in series:
-            before = select(func.max(kept.at)).where(kept.series_id == one, kept.at <= since).scalar_subquery()
-            start = func.coalesce(before, literal(since, kept.at.type))
-            rows = select(price_versions).where(kept.series_id == one, kept.at >= start).order_by(kept.at)
-            found[one] = [
-                PriceVersion(row.series_id, row.at, row.tariff_id, Cause(row.cause), row.source)
-                for row in self.db.execute(rows)
-            ]
+        kept, other = price_versions.c, price_versions.alias("other").c
+        before = select(func.max(other.at)).where(other.series_id == kept.series_id, other.at <= since)
+        start = func.coalesce(before.correlate(price_versions).scalar_subquery(), literal(since, kept.at.type))
+        held = _VERSIONS.where(kept.at >= start).order_by(kept.at)
+        found: dict[int, list[PriceVersion]] = {one: [] for one in series}
+        for row in rows_by(self.db, held, kept.series_id, found):
+            number = row["series_id"]
+            version = PriceVersion(number, row["at"], row["tariff_id"], Cause(row["cause"]), row["source"])
+            found[number].append(version)
         return found
 
     def crowded(self, before: datetime, least: int, limit: int) -> list[PriceSeries]:
@@ -192,6 +191,7 @@ _OBSERVATIONS = select(
         )
     )
 )  # fmt: skip
+_VERSIONS = select(*(price_versions.c[one.name] for one in fields(PriceVersion)))
 _NOBODY: Mapping[ConnectorRef, str] = {}
 _NAMES = [one.name for one in fields(PriceSeries)]
 _SERIES = select(*(price_series.c[name] for name in _NAMES))

@@ -31,6 +31,7 @@ from core.watch import (
     plugs_of,
 )
 from storage.bulk import chunks, insert, insert_rows, listed, rows_by, update_rows, upsert
+from storage.bulk import since as at_or_after
 from storage.tables import alerts, connectors, leaves, outbox, price_series, stations, watches
 from storage.vicinity import in_square
 
@@ -71,15 +72,14 @@ class SqlWatches:
 
     def levels(self, at: datetime) -> Iterator[Sequence[LevelRow]]:
         last = 0
-        columns = (_W.id, _W.rule, _W.series_id, _W.level, _W.again_level)
         wanted = (_W.place == Where.STATION.value, _W.rule.in_(_PRICES), *_live(at))
         while True:
-            page = select(*columns).where(_W.id > last, *wanted).order_by(_W.id).limit(_AT_ONCE)
+            page = select(*_LEVEL).where(_W.id > last, *wanted).order_by(_W.id).limit(_AT_ONCE)
             rows = self.db.execute(page).all()
             if not rows:
                 return
             last = rows[-1].id
-            yield [LevelRow(row.id, Rule(row.rule), row.series_id, row.level, row.again_level) for row in rows]
+            yield [_level(row) for row in rows]
 
     def areas(self, at: datetime) -> Iterator[Sequence[StandingWatch]]:
         last = 0
@@ -91,10 +91,9 @@ class SqlWatches:
             last = rows[-1]["id"]
             yield [_watch(row) for row in rows]
 
-    def changed(self, since: datetime, limit: int) -> list[StandingWatch]:
-        wanted = (_W.changed_at >= since, _W.ended_at.is_(None))
-        rows = self.db.execute(select(watches).where(*wanted).order_by(_W.changed_at, _W.id).limit(limit)).mappings()
-        return [_watch(row) for row in rows]
+    def changed(self, since: datetime) -> list[LevelRow]:
+        wanted = (at_or_after(_W.changed_at, since), _W.rule.in_(_PRICES), _W.ended_at.is_(None))
+        return [_level(row) for row in self.db.execute(select(*_LEVEL).where(*wanted))]
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:
         columns = stations.c
@@ -289,6 +288,14 @@ class SqlLeaves:
 
 
 # --- rows -----------------------------------------------------------------------------------------------------
+
+
+_LEVEL = (_W.id, _W.rule, _W.series_id, _W.level, _W.again_level)
+
+
+def _level(row: Any) -> LevelRow:
+    number, rule, *levels = row
+    return LevelRow(number, Rule(rule), *levels)
 
 
 def _row(one: StandingWatch) -> dict[str, Any]:

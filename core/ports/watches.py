@@ -85,8 +85,8 @@ class WatchRepository(Protocol):
         """All live watches on areas and ways, some thousand at a time."""
         ...
 
-    def changed(self, since: datetime, limit: int) -> list[StandingWatch]:
-        """Live ones that were made or got other levels at or after this moment, oldest first."""
+    def changed(self, since: datetime) -> list[LevelRow]:
+        """Live ones with a price rule that were made or got other levels at or after this moment."""
         ...
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]: ...

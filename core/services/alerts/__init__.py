@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core.ports import Clock, Database, UnitOfWork
 from core.services.alerts.ending import ENDED_AT_ONCE, KEPT_FOR, Ender
+from core.services.alerts.histories import Histories
 from core.services.alerts.judging import Judge, Judged
 from core.services.alerts.looking import DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE, USUAL_MOVES_FOR, Looker
 from core.services.alerts.matchers import Matchers
@@ -145,17 +147,17 @@ class AlertService:
             matchers.load(unit, at)
         matchers.freshen(unit, at)
         settled = [one for one in ticks if one.tick.settled]
-        found = matchers.crossed(
-            settled, unit.watches.spots, lambda one: one.tick.history.share_of_usual(one.tick.at)
-        )
+        histories = Histories(unit, at, self._steps)
+        found = matchers.crossed(settled, unit.watches.spots, lambda some: _shares(histories, some))
         if not found:
             return
         watches = unit.watches.some(found)
         wide = [one.id for one in watches if one.where is not Where.STATION]
         around = {settled[n].series.station_id for watch_id in wide for n in found[watch_id]}
-        judge = Judge(unit, at, self._steps, unit.watches.spots(around))
-        judged = [judge.of(one, [settled[n] for n in found[one.id]]) for one in watches]
-        self._keep(unit, [one for one in judged if one is not None], at)
+        judge = Judge(unit, at, histories, unit.watches.spots(around))
+        judged = judge.all((one, [settled[n] for n in found[one.id]]) for one in watches)
+        self._keep(unit, judged, at)
+        matchers.put(one.watch for one in judged if one.alert is not None)
 
     def _keep(self, unit: UnitOfWork, judged: Sequence[Judged], at: datetime) -> None:
         unit.watches.save([one.watch for one in judged])
@@ -171,3 +173,8 @@ class AlertService:
         if written:
             first = sorted(written, key=lambda one: (one.rank, one.row_id))[:RUNG_AT_ONCE]
             self.ring(*(one.row_id for one in first))
+
+
+def _shares(histories: Histories, ticks: Sequence[SeriesTick]) -> list[Decimal | None]:
+    """What share of the usual price it costs there."""
+    return [one.tick.history.share_of_usual(one.tick.at) for one in histories.with_history(ticks)]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.ports import PriceSeries, StationSpot, UnitOfWork
-from core.prices.history import PriceHistory
 from core.prices.ticks import Tick
 from core.prices.watching import (
     Alert,
@@ -22,8 +21,8 @@ from core.prices.watching import (
     pause_ends,
     state_before,
 )
+from core.services.alerts.histories import Histories
 from core.services.prices import SeriesTick
-from core.services.prices.past import Past, Steps
 from core.watch import NewAlert, StandingWatch, StationGuns, Way, after_alert, version_key
 
 LEVEL_KEPT_FOR = timedelta(days=1)  # of the lowest price in so many days, which moves with time
@@ -40,17 +39,36 @@ class Judged:
 
 
 class Judge:
-    def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps, spots: Mapping[str, StationSpot]) -> None:
+    def __init__(
+        self, unit: UnitOfWork, at: datetime, histories: Histories, spots: Mapping[str, StationSpot]
+    ) -> None:
         """`spots`: of the stations whose ticks are judged for areas and ways."""
-        self.unit, self.at, self.spots = unit, at, spots
-        self._past = Past(unit, steps)
-        self._told: dict[int, PriceHistory | None] = {}  # of guns that were told of before
+        self.unit, self.at, self.histories, self.spots = unit, at, histories, spots
+        self._told: dict[int, PriceSeries] = {}  # guns that were told of before
+        self._known: dict[int, SeriesTick] = {}  # ticks with their histories
+
+    def all(self, found: Iterable[tuple[StandingWatch, Sequence[SeriesTick]]]) -> list[Judged]:
+        """Those that have something to say, or to keep. What is asked of many is read at once."""
+        found = [(watch, ticks) for watch, ticks in found if watch.live(self.at)]
+        told = set()
+        needed: dict[int, PriceSeries] = {}
+        for watch, ticks in found:
+            for one in ticks:
+                if watch.rule is not Rule.BELOW or self._state_without_history(watch, watch.wish, one) is None:
+                    needed[one.series.id] = one.series
+                    told.add(watch.said_series)
+        self._told |= {one.id: one for one in self.unit.prices.some(one for one in told if one is not None)}
+        self.histories.read([*needed.values(), *self._told.values()])
+        judged = (self.of(watch, ticks) for watch, ticks in found)
+        return [one for one in judged if one is not None]
 
     def of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> Judged | None:
         """None: nothing to say, and nothing to keep."""
         if not watch.live(self.at) or watch.rule is Rule.GUN_FREE:
             return None
         wish = watch.wish
+        if watch.rule is not Rule.BELOW:
+            ticks = [self._with_history(one) for one in ticks]
         met = self._met(watch, wish, ticks)
         if not met:
             return None
@@ -93,23 +111,31 @@ class Judge:
 
     def _state(self, watch: StandingWatch, wish: Watch, one: SeriesTick) -> WatchState:
         """A watch is not asked at every tick: what it missed is in the history of the guns it spoke of."""
-        told = watch.said_series
-        itself = told is None or told == one.series.id
-        state = state_before(wish, watch.state, one.tick if itself else replace(one.tick, old=None))
+        state = self._state_without_history(watch, wish, one)
         if state is not None:
             return state
-        here = caught_up(wish, watch.state, one.tick.history, one.tick)
-        if told is None or itself:
+        tick = self._with_history(one).tick
+        here = caught_up(wish, watch.state, tick.history, tick)
+        told = watch.said_series
+        if told is None or told == one.series.id:
             return here
-        there = self._history(told)
-        armed = watch.state.armed or (there is not None and caught_up(wish, watch.state, there, one.tick).armed)
+        there = self._told.get(told)
+        armed = watch.state.armed
+        if there is not None and not armed:
+            armed = caught_up(wish, watch.state, self.histories.of(there), tick).armed
         return replace(here, armed=armed)
 
-    def _history(self, series_id: int) -> PriceHistory | None:
-        if series_id not in self._told:
-            series = next(iter(self.unit.prices.some([series_id])), None)
-            self._told[series_id] = None if series is None else self._past.of(series, self.at)
-        return self._told[series_id]
+    @staticmethod
+    def _state_without_history(watch: StandingWatch, wish: Watch, one: SeriesTick) -> WatchState | None:
+        """What these guns cost a moment ago says nothing about the others that were told of."""
+        itself = watch.said_series is None or watch.said_series == one.series.id
+        return state_before(wish, watch.state, one.tick if itself else replace(one.tick, old=None))
+
+    def _with_history(self, one: SeriesTick) -> SeriesTick:
+        if one.series.id not in self._known:
+            history = self.histories.of(one.series)
+            self._known[one.series.id] = SeriesTick(one.series, replace(one.tick, history=history))
+        return self._known[one.series.id]
 
     # --- its word ---------------------------------------------------------------------------------------------
 
@@ -119,9 +145,8 @@ class Judge:
         # Found by the lower level from now on.
         return replace(spoken, changed_at=self.at)
 
-    @staticmethod
-    def _alert(watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
-        before = alert.before if alert.before is not None else _price_before(one.tick)
+    def _alert(self, watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
+        before = alert.before if alert.before is not None else _price_before(self._with_history(one).tick)
         return NewAlert(
             watch_id=watch.id,
             user_id=watch.user_id,

@@ -16,9 +16,10 @@ from core.prices.history import PriceHistory
 from core.prices.matching import units
 from core.prices.ticks import Cause, Tick
 from core.prices.watching import NEW_LOW, Rule, judge, level, pause_ends
+from core.services.alerts.histories import Histories
 from core.services.alerts.judging import GUN_WORTH, LEVEL_KEPT_FOR, Judge, Judged
 from core.services.prices import SeriesTick
-from core.services.prices.past import LaterHistory, Past, Steps
+from core.services.prices.past import Steps
 from core.watch import ANY_PRICE, Area, NewAlert, StandingWatch, StationGuns, Way, after_alert
 
 DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE = 500, 500, 200
@@ -27,15 +28,15 @@ USUAL_MOVES_FOR = timedelta(days=35)
 # While nobody tells of the guns they are looked at less often.
 _UNKNOWN_AGAIN = timedelta(minutes=1)
 _STATIONS_AROUND = 2_000
-_NO_HISTORY = PriceHistory(UTC)  # of free guns
+_NO_HISTORY = PriceHistory(UTC)
 
 
 class Looker:
     """Within one transaction. Nobody else looks or follows prices until it ends."""
 
     def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps) -> None:
-        self.unit, self.at, self.steps = unit, at, steps
-        self._past = Past(unit, steps)
+        self.unit, self.at = unit, at
+        self.histories = Histories(unit, at, steps)
 
     # --- pauses and hours -------------------------------------------------------------------------------------
 
@@ -43,6 +44,7 @@ class Looker:
         """Those whose time has come, asked by what is true now."""
         at_stations = {one.place.series_id for one in watches if isinstance(one.place, StationGuns)}
         series = {one.id: one for one in self.unit.prices.some(at_stations)}
+        self.histories.read(series.values())
         found = []
         for one in watches:
             if isinstance(one.place, StationGuns):
@@ -59,7 +61,8 @@ class Looker:
         # Whatever comes of it, it is not due any more.
         watch = replace(watch, look_at=None)
         ticks = self.ticks(series)
-        judged = Judge(self.unit, self.at, self.steps, spots).of(watch, ticks) or Judged(watch)
+        judge = Judge(self.unit, self.at, self.histories, spots)
+        judged = next(iter(judge.all([(watch, ticks)])), Judged(watch))
         if watch.rule is Rule.LOWEST and isinstance(watch.place, StationGuns):
             return replace(judged, watch=self._levelled(judged.watch, ticks))
         return judged
@@ -67,20 +70,23 @@ class Looker:
     def _levelled(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> StandingWatch:
         """At the level that is right until the next look: lows that are forgotten by then do not count."""
         until = self.at + LEVEL_KEPT_FOR
-        lowest = ticks[0].tick.history.lowest(until - timedelta(days=int(watch.amount)), self.at) if ticks else None
+        lowest = None
+        if ticks:
+            history = self.histories.of(ticks[0].series)
+            lowest = history.lowest(until - timedelta(days=int(watch.amount)), self.at)
         its = ANY_PRICE if lowest is None else units(lowest.price * NEW_LOW)
         changed_at = watch.changed_at if its == watch.level else self.at
         return replace(watch, level=its, changed_at=changed_at, look_at=min(watch.look_at or until, until))
 
     def ticks(self, series: Iterable[PriceSeries]) -> list[SeriesTick]:
-        """As if the clock had ticked there: what it costs now."""
+        """As if the clock had ticked there: what it costs now. Whoever judges them brings their histories."""
         found = []
         for one in series:
             if one.price is not None and not one.lapsed:
-                history = LaterHistory(self._past, one, self.at)
                 tick = Tick(
-                    str(one.id), self.at, None, one.price, one.currency, Cause.CLOCK, history, one.believed_id or ""
-                )
+                    str(one.id), self.at, None, one.price, one.currency, Cause.CLOCK, _NO_HISTORY,
+                    one.believed_id or "",
+                )  # fmt: skip
                 found.append(SeriesTick(one, tick))
         return found
 
@@ -93,7 +99,8 @@ class Looker:
 
     def below_usual(self, series_ids: Sequence[int]) -> list[int]:
         """The watches on these guns whose wish is met now. Asked before anything is locked: it takes long."""
-        ticks = {one.series.id: one.tick for one in self.ticks(self.unit.prices.some(series_ids))}
+        known = self.histories.with_history(self.ticks(self.unit.prices.some(series_ids)))
+        ticks = {one.series.id: one.tick for one in known}
         met = []
         for one in self.unit.watches.of_series(ticks, Rule.BELOW_USUAL):
             assert isinstance(one.place, StationGuns), "watches on series are on stations"

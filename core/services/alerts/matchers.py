@@ -33,11 +33,10 @@ _NUMBER_BITS = 20  # of a tick in its batch
 _NUMBERS = (1 << _NUMBER_BITS) - 1
 # Watches are stored with the moment at which their transaction began.
 _COMMITTED_WITHIN = timedelta(minutes=2)
-_CHANGED_AT_ONCE = 50_000
 # A way is a chain of circles somewhat wider than it; `Way.holds` has the last word.
 _LEAST_LINK_M, _WIDER = 1_000, 1.25
 
-ShareOfUsual = Callable[[SeriesTick], Decimal | None]
+SharesOfUsual = Callable[[Sequence[SeriesTick]], Sequence[Decimal | None]]
 Found = dict[int, list[int]]  # by watch the numbers of the ticks
 
 
@@ -75,23 +74,34 @@ class Matchers:
         """What was made or changed since the last look."""
         with self._lock:
             assert self._looked_at is not None, "loaded first"
-            recent: dict[int, tuple[int, int | None]] = {}
-            for one in unit.watches.changed(self._looked_at - _COMMITTED_WITHIN, _CHANGED_AT_ONCE):
-                if one.rule in PRICE_RULES:
-                    recent[one.id] = one.level, one.again_level
-                    if self._recent.get(one.id) != recent[one.id]:
-                        self._put(one)
-            self._recent, self._looked_at = recent, at
+            changed = unit.watches.changed(self._looked_at - _COMMITTED_WITHIN)
+            new = [one for one in changed if self._recent.get(one.id) != (one.level, one.again_level)]
+            self._recent = {one.id: (one.level, one.again_level) for one in changed}
+            self._looked_at = at
+            for one in new:
+                if one.series_id:
+                    self._put_station(one.id, one.rule, one.series_id, one.level, one.again_level)
+            for wide in unit.watches.some(one.id for one in new if not one.series_id):
+                self._put_circles(wide)
 
-    def _put(self, one: StandingWatch) -> None:
-        match one.place:
-            case StationGuns():
-                for level in _levels(one.rule, one.level, one.again_level):
-                    self._stations[one.rule].add(one.id, one.place.series_id & _PLACES, level)
-            case _:
-                self._has_areas[one.rule] = True
-                for circle in _circles(one):
-                    self._areas[one.rule].add(circle)
+    def put(self, watches: Iterable[StandingWatch]) -> None:
+        """Of some that are known other levels."""
+        with self._lock:
+            for one in watches:
+                self._recent[one.id] = one.level, one.again_level
+                if isinstance(one.place, StationGuns):
+                    self._put_station(one.id, one.rule, one.place.series_id, one.level, one.again_level)
+                else:
+                    self._put_circles(one)
+
+    def _put_station(self, number: int, rule: Rule, series_id: int, level: int, again_level: int | None) -> None:
+        for one in _levels(rule, level, again_level):
+            self._stations[rule].add(number, series_id & _PLACES, one)
+
+    def _put_circles(self, watch: StandingWatch) -> None:
+        self._has_areas[watch.rule] = True
+        for circle in _circles(watch):
+            self._areas[watch.rule].add(circle)
 
     # --- matching ---------------------------------------------------------------------------------------------
 
@@ -99,9 +109,9 @@ class Matchers:
         self,
         ticks: Sequence[SeriesTick],
         spots: Callable[[Iterable[str]], Mapping[str, StationSpot]],
-        share: ShareOfUsual,
+        shares: SharesOfUsual,
     ) -> Found:
-        """By watch the ticks that may concern it; `spots` and `share` are asked where somebody watches alone."""
+        """By watch the ticks that may concern it; `spots` and `shares` are asked where somebody watches alone."""
         with self._lock:
             known = np.array([n for n, one in enumerate(ticks) if one.tick.new is not None], np.int64)
             if not len(known):
@@ -111,7 +121,7 @@ class Matchers:
             # The lowest price of many days is not what was asked a moment ago.
             fallen = _where(batch, np.flatnonzero(batch.new < batch.old))
             pairs.append(_renumbered(self._of(Rule.LOWEST, _from_unknown(fallen[0])), fallen[1]))
-            pairs.append(self._below_usual(batch, [ticks[n] for n in known], share))
+            pairs.append(self._below_usual(batch, [ticks[n] for n in known], shares))
             # Of a pair that was found by two levels, or by two circles of a way, one.
             every = np.concatenate([ids << _NUMBER_BITS | known[numbers] for ids, numbers in pairs])
             found: Found = defaultdict(list)
@@ -150,15 +160,15 @@ class Matchers:
             ids, numbers = np.concatenate((ids, more[0])), np.concatenate((numbers, more[1]))
         return ids, numbers
 
-    def _below_usual(self, batch: Ticks, ticks: Sequence[SeriesTick], share: ShareOfUsual) -> tuple[Ints, Ints]:
+    def _below_usual(self, batch: Ticks, ticks: Sequence[SeriesTick], shares: SharesOfUsual) -> tuple[Ints, Ints]:
         """A price that rises may be further below the usual one than before: all ticks are looked at where somebody
         watches for that."""
         everywhere = _from_unknown(batch)
         watched = np.unique(self._of(Rule.BELOW_USUAL, _replaced(everywhere, np.zeros_like(batch.new)))[1])
-        shares = {int(number): share(ticks[number]) for number in watched}
-        known = np.array([number for number, one in shares.items() if one is not None], np.int64)
-        some, numbers = _where(everywhere, known)
-        values = np.array([units_up(shares[number]) for number in known.tolist()], np.int64)
+        its = dict(zip(watched.tolist(), shares([ticks[number] for number in watched]), strict=True))
+        known = {number: one for number, one in its.items() if one is not None}
+        some, numbers = _where(everywhere, np.array(list(known), np.int64))
+        values = np.array([units_up(one) for one in known.values()], np.int64)
         return _renumbered(self._of(Rule.BELOW_USUAL, _replaced(some, values)), numbers)
 
     @property

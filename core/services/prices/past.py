@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.ports import PriceSeries, PriceVersion, UnitOfWork
@@ -20,23 +21,49 @@ _A_DAY = timedelta(days=1)
 _AHEAD = timedelta(days=8)
 _MOST_KEPT = 50_000
 
-_Steps = tuple[tuple[datetime, Decimal | None], ...]
+
+class _Day(NamedTuple):
+    """From midnight to midnight, UTC: when it costs something else, in seconds since 1970, and what. The beginning is
+    among them."""
+
+    at_s: tuple[int, ...]
+    prices: tuple[Decimal | None, ...]
 
 
 class Steps:
     """The steps of tariffs, day by day, kept: very many stations share a tariff. Safe from many threads."""
 
     def __init__(self) -> None:
-        self._days: dict[tuple[str, int], _Steps] = {}
+        self._days: dict[tuple[str, int], _Day] = {}
+        # Of a tariff whose days are alike, by how far its clock is from UTC: a day as if it were the first of 1970.
+        self._alike: dict[tuple[str, timedelta | None], _Day] = {}
         self._next: dict[str, tuple[datetime, datetime]] = {}
+
+    def price_at(self, tariff: Tariff, at: datetime) -> Decimal | None:
+        """As `price_per_kwh` says, and without working it out again."""
+        day = self._of_day(tariff, at.toordinal())
+        return day.prices[bisect_right(day.at_s, at.timestamp()) - 1]
 
     def between(self, tariff: Tariff, start: datetime, end: datetime) -> Iterable[tuple[datetime, Decimal | None]]:
         """The price at `start`, and each step until before `end`, the beginnings of days among them."""
-        yield start, price_per_kwh(tariff, start)
-        for day in range(start.toordinal(), end.toordinal() + 1):
-            for moment, price in self._of_day(tariff, day):
-                if start < moment < end:
-                    yield moment, price
+        yield start, self.price_at(tariff, start)
+        for day in self._within(tariff, start, end):
+            for at_s, price in zip(day.at_s, day.prices, strict=True):
+                yield datetime.fromtimestamp(at_s, UTC), price
+
+    def tell(self, history: PriceHistory, tariff: Tariff, start: datetime, end: datetime) -> None:
+        """The same, to a history: months of steps are said day by day."""
+        history.see(start, self.price_at(tariff, start))
+        for day in self._within(tariff, start, end):
+            history.see_steps(day.at_s, day.prices)
+
+    def _within(self, tariff: Tariff, start: datetime, end: datetime) -> Iterable[_Day]:
+        """What lies between the two, both left out."""
+        for number in range(start.toordinal(), end.toordinal() + 1):
+            day = self._of_day(tariff, number)
+            first, last = bisect_right(day.at_s, start.timestamp()), bisect_left(day.at_s, end.timestamp())
+            if first < last:
+                yield _Day(day.at_s[first:last], day.prices[first:last])
 
     def next_step(self, tariff: Tariff, at: datetime) -> datetime | None:
         """When it costs something else, or has to be asked again; None where it never changes by itself."""
@@ -56,23 +83,40 @@ class Steps:
         self._next[tariff.id] = at, step
         return step
 
-    def _of_day(self, tariff: Tariff, day: int) -> _Steps:
-        """From midnight to midnight, UTC."""
-        kept = self._days.get((tariff.id, day))
+    def _of_day(self, tariff: Tariff, number: int) -> _Day:
+        kept = self._days.get((tariff.id, number))
         if kept is not None:
             return kept
-        start = datetime.fromordinal(day).replace(tzinfo=UTC)
-        steps = [(start, price_per_kwh(tariff, start))]
-        moment = tariff.next_boundary(start)
-        while moment is not None and moment < start + _A_DAY:
-            price = price_per_kwh(tariff, moment)
-            if price != steps[-1][1]:
-                steps.append((moment, price))
-            moment = tariff.next_boundary(moment)
         if len(self._days) > _MOST_KEPT:
             self._days.clear()
-        self._days[tariff.id, day] = tuple(steps)
-        return self._days[tariff.id, day]
+            self._alike.clear()
+        start = datetime.fromordinal(number).replace(tzinfo=UTC)
+        offset = start.astimezone(tariff.zone).utcoffset()
+        if tariff.by_date or offset != (start + _A_DAY).astimezone(tariff.zone).utcoffset():
+            day = _worked_out(tariff, start)
+        else:
+            alike = self._alike.get((tariff.id, offset))
+            if alike is None:
+                alike = self._alike[tariff.id, offset] = _moved(_worked_out(tariff, start), -int(start.timestamp()))
+            day = _moved(alike, int(start.timestamp()))
+        self._days[tariff.id, number] = day
+        return day
+
+
+def _worked_out(tariff: Tariff, start: datetime) -> _Day:
+    steps = [(int(start.timestamp()), price_per_kwh(tariff, start))]
+    moment = tariff.next_boundary(start)
+    while moment is not None and moment < start + _A_DAY:
+        price = price_per_kwh(tariff, moment)
+        if price != steps[-1][1]:
+            steps.append((int(moment.timestamp()), price))
+        moment = tariff.next_boundary(moment)
+    at_s, prices = zip(*steps, strict=True)
+    return _Day(at_s, prices)
+
+
+def _moved(day: _Day, by_s: int) -> _Day:
+    return _Day(tuple(at_s + by_s for at_s in day.at_s), day.prices)
 
 
 class Past:
@@ -86,16 +130,17 @@ class Past:
         start = max(since or at - LOOKED_BACK, series.began_at)
         versions = self.unit.prices.versions([series.id], start)[series.id]
         tariffs = self.unit.catalogue.tariffs({one.tariff_id for one in versions if one.tariff_id})
-        return self._told(series, versions, tariffs, start, at)
+        return self.told(series, versions, tariffs, start, at)
 
-    def _told(
+    def told(
         self,
         series: PriceSeries,
         versions: Sequence[PriceVersion],
-        tariffs: dict[str, Tariff],
+        tariffs: Mapping[str, Tariff],
         start: datetime,
         at: datetime,
     ) -> PriceHistory:
+        """From the versions that say it, and their tariffs."""
         history = PriceHistory(ZoneInfo(series.time_zone))
         known_until = min(at, series.seen_at + KNOWN_FOR)
         ends = [one.at for one in versions[1:]] + [known_until]
@@ -105,10 +150,9 @@ class Past:
                 history.see(since, None)
                 continue
             tariff = tariffs[version.tariff_id]
-            for moment, price in self.steps.between(tariff, since, end):
-                history.see(moment, price)
+            self.steps.tell(history, tariff, since, end)
             if version is versions[-1] and since < end:
-                history.see(end, price_per_kwh(tariff, end))
+                history.see(end, self.steps.price_at(tariff, end))
         if versions and known_until < at:
             history.see(at, None)
         return history
