@@ -36,14 +36,15 @@ function fillFilters() {
   });
 }
 
+// They come a moment later: what was ticked meanwhile stays.
 function showOperators(operators) {
   var chips = empty(by("operator-chips"));
   operators.forEach(function (one) {
-    chips.appendChild(el("label", { "class": "chip" },
-      el("input", { type: "checkbox", name: "operator", value: one.id }), el("span", {}, one.name)));
+    var pick = el("input", { type: "checkbox", name: "operator", value: one.id });
+    pick.checked = state.filters.some(function (pair) { return pair[0] === "operator" && pair[1] === one.id; });
+    chips.appendChild(el("label", { "class": "chip" }, pick, el("span", {}, one.name)));
   });
   by("operators").hidden = operators.length === 0;
-  fillFilters();
 }
 
 function openFilters() {
