@@ -13,7 +13,7 @@ from core.outbox import OutboxState
 from core.ports.chats import Chat, Reach
 from core.user import Channel, Identity
 from storage.bulk import rows_by
-from storage.tables import identities, leaves, outbox, users
+from storage.tables import channel_pauses, identities, leaves, outbox, users
 from storage.users import quiet_hours
 
 MOST_MERGES = 10  # in a row; more is a mistake, and no reason to hang
@@ -27,7 +27,7 @@ class SqlChats:
 
     def get(self, identity: Identity) -> Chat | None:
         row = self.db.execute(select(identities).where(*_named(identity))).mappings().first()
-        return _chat(row) if row is not None else None
+        return self._chats([row])[0] if row is not None else None
 
     def used(self, identity: Identity, at: datetime) -> None:
         self.db.execute(update(identities).where(*_named(identity)).values(used_at=at, gone_at=None, closed_at=None))
@@ -60,23 +60,28 @@ class SqlChats:
             became = later
         there = {one: row for one, row in found.items() if _is_there(row)}
         chats = self._chats_of({one for one in became.values() if one in there})
-        return {one: _reach(there[now], chats.get(now, ())) for one, now in became.items() if now in there}
+        resting = {row.channel: row.paused_until for row in self.db.execute(select(channel_pauses))}
+        return {one: _reach(there[now], chats.get(now, ()), resting) for one, now in became.items() if now in there}
 
     def _chats_of(self, user_ids: Iterable[str]) -> Mapping[str, Sequence[Chat]]:
         """By person, the one used last first."""
         alive = (identities.c.gone_at.is_(None), identities.c.channel.in_(_CHATS))
         rows = list(rows_by(self.db, select(identities).where(*alive), identities.c.user_id, user_ids))
+        found: dict[str, list[Chat]] = defaultdict(list)
+        for row, chat in zip(rows, self._chats(rows), strict=True):
+            found[row["user_id"]].append(chat)
+        return {one: sorted(chats, key=lambda chat: chat.used_at, reverse=True) for one, chats in found.items()}
+
+    def _chats(self, rows: Sequence[RowMapping]) -> list[Chat]:
         openids = [row["external_id"] for row in rows if row["channel"] == Channel.WECHAT.value]
         said = {row["address"]: row["said"] for row in rows_by(self.db, _SAID, outbox.c.address, openids)}
         left = {row["openid"]: row["left"] for row in rows_by(self.db, _LEFT, leaves.c.openid, openids)}
-        found: dict[str, list[Chat]] = defaultdict(list)
-        for row in rows:
-            chat = _chat(row)
-            if chat.identity.channel is Channel.WECHAT:
-                openid = chat.identity.external_id
-                chat = replace(chat, said=said.get(openid, 0), leaves=int(left.get(openid, 0)))
-            found[row["user_id"]].append(chat)
-        return {one: sorted(chats, key=lambda chat: chat.used_at, reverse=True) for one, chats in found.items()}
+        return [
+            replace(_chat(row), said=said.get(row["external_id"], 0), leaves=int(left.get(row["external_id"], 0)))
+            if row["channel"] == Channel.WECHAT.value
+            else _chat(row)
+            for row in rows
+        ]
 
 
 # The others name a person, but nothing can be said there.
@@ -104,7 +109,7 @@ def _is_there(row: RowMapping) -> bool:
     return row["deleted_at"] is None and not row["merged_into"]
 
 
-def _reach(row: RowMapping, chats: Sequence[Chat]) -> Reach:
+def _reach(row: RowMapping, chats: Sequence[Chat], resting: Mapping[str, datetime]) -> Reach:
     return Reach(
         user_id=row["id"],
         language=row["language"],
@@ -112,6 +117,7 @@ def _reach(row: RowMapping, chats: Sequence[Chat]) -> Reach:
         quiet=quiet_hours(row["quiet_from"], row["quiet_to"]),
         time_zone=row["time_zone"] or "",
         chats=tuple(chats),
+        resting=resting,
     )
 
 

@@ -23,7 +23,7 @@ from core.ports import Clock, Database, SavedAnswer, UnitOfWork
 from core.services.alerts.telling import AlertsNow
 
 BAD_FIELD = 47003
-_ROUTE = "wechat leaves"
+_NOBODY, _ROUTE = "", "wechat leaves"  # the key of a push is a hash that names its person
 _AMOUNT = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _SIGNS = "¥$€£"
 _FIELD = re.compile(r"data\.(\w{1,32})", re.ASCII)
@@ -70,7 +70,7 @@ class Leaves:
             return
         at = self._clock.now()
         with self._database.write() as unit:
-            if unit.idempotency.keep(push.openid, _ROUTE, push.key, SavedAnswer("", 200, ""), at):
+            if unit.idempotency.keep(_NOBODY, _ROUTE, push.key, SavedAnswer("", 200, ""), at):
                 for one in mine:
                     self._count(unit, push.openid, one)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -32,7 +32,10 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What must be known to speak to a person unasked. Their chats that are not gone, the one used last first."""
+    """What must be known to speak to a person unasked. Their chats that are not gone, the one used last first.
+
+    `resting`: until when which channels of the outbox take nothing, for anybody.
+    """
 
     user_id: str  # of the account that theirs was merged into, if it was
     language: str
@@ -40,6 +43,7 @@ class Reach:
     quiet: QuietHours | None
     time_zone: str
     chats: tuple[Chat, ...]
+    resting: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class ChatRepository(Protocol):

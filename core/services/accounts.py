@@ -47,7 +47,9 @@ class AccountService:
         now = self.clock.now()
         with self.database.read() as unit:
             user, chat = unit.users.by_identity(identity), unit.chats.get(identity)
-        known = chat is not None and chat.open and now - chat.used_at < CHAT_USED_AGAIN_AFTER
+        # What was said there since they wrote is counted anew from now on.
+        counted = chat is not None and chat.open and not chat.said
+        known = chat is not None and counted and now - chat.used_at < CHAT_USED_AGAIN_AFTER
         if user is not None and user.reachable and known:
             return Welcome(user, new=False)
         with self.database.write() as unit:

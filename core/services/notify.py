@@ -19,6 +19,7 @@ ALERT = "alert"  # of core.services.alerts: all that a person's watches have fou
 WECHAT_TEMPLATE, WECHAT_LEAVE = "wechat_template", "wechat_leave"
 # Of the five messages that WeChat takes after one of the person's, two are kept for their money.
 ALERTS_LEAVE_ROOM_AT = 3
+WORTH_WAITING_FOR = timedelta(minutes=5)
 _DOUBT_FOR = timedelta(days=7)  # what may not have arrived longer ago is no news
 CAN_WAIT = frozenset({MessageClass.ALERT, MessageClass.NOTICE})
 _MORE_OF_WECHAT = frozenset({WECHAT_TEMPLATE, WECHAT_LEAVE})
@@ -88,6 +89,9 @@ def ways(reach: Reach, at: datetime, klass: MessageClass = MessageClass.NOTICE) 
             found.append((Channel.WECHAT.value, address))
         if chat.leaves > 0:
             found.append((WECHAT_LEAVE, address))
+    if klass is MessageClass.ALERT:
+        # A quota that is used up until midnight: what is cheap now is not told then.
+        found = [one for one in found if reach.resting.get(one[0], at) - at <= WORTH_WAITING_FOR]
     return found
 
 

@@ -108,7 +108,13 @@ def test_what_was_said_since_they_wrote_and_the_leaves_stand_at_the_chat(databas
         unit.leaves.given("o7", "T-8", NOON)
         unit.leaves.given("o7", "T-9", NOON)
         unit.leaves.given("another", "T-9", NOON)
+        unit.outbox.pause("wechat", NOON + minutes(60))
     assert said() == [(Channel.WECHAT, 2, 2), (Channel.TELEGRAM, 0, 0)]
+    with database.read() as unit:
+        chat, reach = unit.chats.get(WECHAT), unit.chats.reach(lin)
+    assert chat is not None
+    assert reach is not None
+    assert (chat.said, chat.leaves, reach.resting) == (2, 2, {"wechat": NOON + minutes(60)})
     with database.write() as unit:
         unit.chats.used(WECHAT, NOON + minutes(9))
         unit.leaves.withdrawn("o7", "T-8", NOON)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.geo import Point
+from core.outbox import LEASE, MessageClass, NewRow, OutboxState
 from core.user import Channel, ConsentPurpose, Identity
 from tests.world import HERE, World, make_world
 
@@ -44,6 +45,29 @@ def test_who_writes_again_can_be_spoken_to_again(world: World) -> None:
         chat = unit.chats.get(LIN)
     assert chat is not None
     assert chat.open
+
+
+def test_what_was_said_is_counted_anew_when_they_write(world: World) -> None:
+    wechat = Identity(Channel.WECHAT, "o7")
+    world.services.accounts.greet(wechat, "en")
+    world.clock.advance(seconds=60)
+    with world.services.database.write() as unit:
+        row_id = unit.outbox.add(
+            NewRow("k", MessageClass.MONEY, "say", "s1", channel="wechat", address="o7"), world.clock.now()
+        )
+        assert row_id is not None
+        assert unit.outbox.claim(row_id, "t", world.clock.now(), LEASE) is not None
+        unit.outbox.finish(row_id, "t", OutboxState.SENT, world.clock.now())
+    said = []
+    for _ in range(2):
+        with world.services.database.read() as unit:
+            chat = unit.chats.get(wechat)
+        assert chat is not None
+        said.append((chat.said, chat.used_at))
+        world.clock.advance(seconds=60)
+        world.services.accounts.greet(wechat, "en")
+    assert [count for count, _ in said] == [1, 0]
+    assert said[1][1] > said[0][1]
 
 
 def test_what_a_driver_tells_is_kept(world: World) -> None:

@@ -134,6 +134,16 @@ def test_an_alert_goes_freely_while_there_is_room_then_by_a_leave_then_not_at_al
     assert way_after(reach(chat), *leave, NOON, alert) is None
 
 
+def test_an_alert_does_not_wait_for_midnight() -> None:
+    chat, alert = Chat(WECHAT, NOON, leaves=1), MessageClass.ALERT
+    resting = replace(reach(chat), resting={"wechat": NOON + timedelta(hours=12)})
+    assert ways(resting, NOON, alert) == [("wechat_leave", "o7")]
+    assert ways(resting, NOON, MessageClass.MONEY)[0] == ("wechat", "o7")
+    assert ways(resting, NOON + timedelta(hours=12), alert)[0] == ("wechat", "o7")
+    soon = replace(resting, resting={"wechat": NOON + timedelta(seconds=30)})
+    assert ways(soon, NOON, alert)[0] == ("wechat", "o7")
+
+
 def test_an_alert_that_no_chat_takes_is_not_written(database: SqlDatabase) -> None:
     user = lin(database, WECHAT)
     late = NOON + timedelta(hours=47)
