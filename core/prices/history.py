@@ -104,6 +104,13 @@ class PriceHistory:
         self._seen_s = at_s
         return self._step(at_s, price)
 
+    def see_steps(self, at_s: Sequence[int], prices: Sequence[Decimal | None]) -> None:
+        """Readings of one day, in seconds since 1970, each of another price than the one before it."""
+        self.see(_moment(at_s[0]), prices[0])
+        self._at.extend(at_s[1:])
+        self._prices.extend(prices[1:])
+        self._seen_s = at_s[-1]
+
     def _step(self, at_s: int, price: Decimal | None) -> bool:
         before = self._prices[-1] if self._prices else None
         if price == before:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from core.ports import UnitOfWork
 from core.prices.gate import Reading
-from core.prices.history import Grade
+from core.prices.history import Grade, PriceHistory
 from core.prices.ticks import FollowedTariff, price_per_kwh
 from core.services.prices import KEPT_WHOLE, PriceService, SeriesTick
 from core.services.prices.past import Steps
@@ -78,6 +79,28 @@ def test_steps_follow_the_clock_of_the_tariff_through_the_year() -> None:
     assert changes == asked
     assert [one.hour for one in asked] == [21, 5, 21, 4, 20, 4, 20, 4]
     assert steps.next_step(yuan("1.10"), start) is None
+
+
+def test_a_day_that_is_like_another_is_not_worked_out_again_and_is_right() -> None:
+    """Through the two nights on which clocks are changed, and past a weekend with prices of its own."""
+    night = ((time(6), Decimal("0.5"), Decimal(0)), (time(22, 30), Decimal("0.3"), Decimal(0)))
+    everyday = time_of_use_tariff("EUR", "Europe/Berlin", night)
+    weekend = replace(
+        everyday,
+        elements=tuple(
+            replace(one, restrictions=replace(one.restrictions, weekdays=frozenset({5, 6})))
+            for one in everyday.elements
+        )
+        + yuan("0.4").elements,
+    )
+    steps = Steps()
+    for tariff in (everyday, weekend):
+        for start in (datetime(2026, 3, 27, 11, 59, tzinfo=UTC), datetime(2026, 10, 23, 11, 59, tzinfo=UTC)):
+            told = PriceHistory(ZoneInfo("Europe/Berlin"))
+            steps.tell(told, tariff, start, start + timedelta(days=5))
+            for number in range(5 * 24):
+                at = start + number * AN_HOUR + timedelta(seconds=number)
+                assert steps.price_at(tariff, at) == told.price_at(at) == price_per_kwh(tariff, at), at
 
 
 def test_old_versions_become_days(following: Following) -> None:
