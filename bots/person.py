@@ -127,8 +127,8 @@ def delete_question(say: Wording) -> list[str]:
     return [
         say("🗑 Delete your account, here and in every chat linked to it?"),
         say(
-            "Profile, cars, searches, logins and messages go at once. What the law wants kept of payments stays, "
-            "under a number that leads to nobody. This cannot be undone."
+            "Profile, cars, watches, searches, logins and messages go at once. What the law wants kept of payments "
+            "stays, under a number that leads to nobody. This cannot be undone."
         ),
     ]
 

@@ -77,6 +77,7 @@ async def show_help(message: Message, visit: Visit) -> None:
             say("• Each row: what your charge costs in all, free guns and how old that is. Numbers open a station.")
         ),
         ours(say("• /scan or a photo of a gun's code starts a charge · /charge shows it · /history all of them")),
+        ours(say("• 🔔 on a station or a list tells you when the price really drops · /watches · /way")),
         ours(say("• ⚙️ filters; 📍 moves the search if the position is off.")),
         ours(say("• /wallet balance, top up, refund, statement, receipts · /safety how your money is safe")),
         ours(say("• /settings your charge, mode and data · /language · /stop no unasked messages")),
@@ -132,6 +133,7 @@ async def _settings(visit: Visit) -> render.Rendered:
         ours(say("🎯 Mode: {mode}", mode=say(phrases.MODES[user.mode]))),
         ours(say("⚙️ Filters: {filters}", filters=filters)),
         ours(say("🗂 Search areas: kept as 1 km squares for 30 days") if agreed else say("🗂 Search areas: not kept")),
+        ours(say("🔔 Watches keep the place they were set from, to about 100 m: /watches")),
     ]
     return render.message("\n".join(lines), keyboards.settings(user, agreed, say))
 
