@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from bots.saying import Sender, reached, resting
@@ -16,6 +17,7 @@ from core.outbox import Fate, OutboxRow, Result
 from core.ports import Clock, Database
 from core.services.alerts.telling import AlertsNow, TellingService
 from core.services.notify import ways
+from core.services.outbox import Handler
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,15 @@ class SaysAlerts(Protocol):
     def send_alerts(self, row: OutboxRow, say: Wording, now: AlertsNow) -> Result: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What there is to say, and who says it."""
+
+    sender: SaysAlerts
+    say: Wording
+    now: AlertsNow
+
+
 class AlertSaying:
     """Handles rows of kind "alert". Of `senders`, by channel of the outbox, those that say alerts are asked."""
 
@@ -36,6 +47,22 @@ class AlertSaying:
         self.database, self.clock, self.telling, self.senders = database, clock, telling, senders
 
     def __call__(self, row: OutboxRow) -> Result:
+        return self.prepare(row)(row)
+
+    def prepare(self, row: OutboxRow) -> Handler:
+        """core.services.outbox.Prepares."""
+        ids, ready = self.telling.ids_of_row(row.id), self._ready(row)
+
+        def send(claimed: OutboxRow) -> Result:
+            same = (claimed.channel, claimed.address) == (row.channel, row.address)
+            # Until it was claimed, others may have joined it.
+            still = ready if same and self.telling.ids_of_row(row.id) == ids else self._ready(claimed)
+            return still if isinstance(still, Result) else self._send(claimed, still)
+
+        return send
+
+    def _ready(self, row: OutboxRow) -> _Ready | Result:
+        """Nothing leaves us here."""
         reach = reached(self.database, self.clock, row)
         if isinstance(reach, Result):
             return reach
@@ -45,19 +72,18 @@ class AlertSaying:
         sender = self.senders.get(row.channel)
         if not isinstance(sender, SaysAlerts):
             return Result(Fate.ELSEWHERE, error=f"no alert is said through {row.channel}")
-        try:
-            now = self.telling.of_row(row.id, row.user_id)
-        except Exception as error:
-            log.exception("alerts could not be looked at", extra={"outbox_id": row.id})
-            return Result(Fate.NOT_SENT, error=type(error).__name__)
+        now = self.telling.of_row(row.id, row.user_id)
         if now is None:
             return Result(Fate.POINTLESS, error="no longer true")
+        return _Ready(sender, wording(reach.language), now)
+
+    def _send(self, row: OutboxRow, ready: _Ready) -> Result:
         rest = resting(self.database, self.clock, row)
         if rest is not None:
             return rest
-        result = sender.send_alerts(row, wording(reach.language), now)
+        result = ready.sender.send_alerts(row, ready.say, ready.now)
         if result.fate is Fate.SENT:
-            self._told(row, now)
+            self._told(row, ready.now)
         return result
 
     def _told(self, row: OutboxRow, now: AlertsNow) -> None:

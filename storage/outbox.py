@@ -74,6 +74,11 @@ class SqlOutbox:
             statement = statement.where(outbox.c.channel == "" if orders else outbox.c.channel != "")
         return list(self.db.execute(statement).scalars())
 
+    def ready(self, row_id: int, at: datetime) -> OutboxRow | None:
+        statement = select(outbox).where(outbox.c.id == row_id, _due(at), _its_turn(at))
+        row = self.db.execute(statement).mappings().first()
+        return None if row is None else _row(row)
+
     def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
         abandoned = outbox.c.state == OutboxState.SENDING.value
         in_doubt = or_(abandoned, outbox.c.doubtful_since.is_not(None))

@@ -134,6 +134,10 @@ class OutboxRepository(Protocol):
         """
         ...
 
+    def ready(self, row_id: int, at: datetime) -> OutboxRow | None:
+        """As it stands, if `claim` would give it out or settle it now. Nothing is claimed."""
+        ...
+
     def claim(self, row_id: int, token: str, at: datetime, lease: timedelta) -> OutboxRow | None:
         """Make it ours, one attempt counted. None when it is done, not due, not at its turn, or another's.
 

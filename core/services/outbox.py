@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from core.outbox import (
     LEASE,
@@ -45,6 +46,19 @@ CHANNELS_OF_CHATS = {
 }
 
 Handler = Callable[[OutboxRow], Result]
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A handler that first has to find out what there is to say.
+
+    That comes before the row is claimed: a process that dies meanwhile leaves no doubt behind.
+    """
+
+    def prepare(self, row: OutboxRow) -> Handler:
+        """What is left to be done with the row once it is claimed. It may have changed until then."""
+        ...
+
 
 log = logging.getLogger(__name__)
 
@@ -87,20 +101,35 @@ class OutboxService:
 
     def deliver(self, row_id: int) -> bool:
         """Work one row, if it is due and nobody has it. Running it again changes nothing."""
-        token = secrets.token_urlsafe(9)
+        with self.database.read() as unit:
+            ready = unit.outbox.ready(row_id, self.clock.now())
+        if ready is None:
+            return False
+        handler, token = self._prepared(ready), secrets.token_urlsafe(9)
         with self.database.write() as unit:
             row = unit.outbox.claim(row_id, token, self.clock.now(), self.lease)
         if row is None:
             return False
-        result = self._handled(row)
+        result = self._handled(row, handler)
         with self.database.write() as unit:
             kept = self._keep(unit, row, result)
         if not kept:
             log.warning("too late: another has the row", extra={"outbox_id": row.id, "fate": result.fate})
         return True
 
-    def _handled(self, row: OutboxRow) -> Result:
+    def _prepared(self, row: OutboxRow) -> Handler | None:
         handler = self.handlers.get(row.kind)
+        if not isinstance(handler, Prepares) or row.state is not OutboxState.PENDING:
+            return handler
+        try:
+            return handler.prepare(row)
+        except Exception as error:
+            log.exception("an outbox row could not be prepared", extra={"outbox_id": row.id, "kind": row.kind})
+            failed = Result(Fate.NOT_SENT, error=type(error).__name__)
+            return lambda _: failed
+
+    @staticmethod
+    def _handled(row: OutboxRow, handler: Handler | None) -> Result:
         if handler is None:
             return Result(Fate.NOT_SENT, error=f"nobody here does {row.kind!r}")
         try:

@@ -14,7 +14,7 @@ from bots.wording import Wording
 from bots.wording.messages import Said
 from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
 from core.prices.watching import Rule
-from core.services.alerts.telling import AlertsNow
+from core.services.alerts.telling import AlertsNow, TellingService
 from core.services.notify import ALERT
 from core.services.outbox import OutboxService
 from core.user import Channel, Identity, QuietHours, User
@@ -201,3 +201,37 @@ def test_where_there_is_no_room_any_more_it_is_held(talk: Talk) -> None:
     held = talk.world.services.telling.held(talk.lin.id)
     assert held is not None
     assert len(held.alerts) == 1
+
+
+# --- before it is claimed -------------------------------------------------------------------------------------
+
+
+def test_what_joins_while_it_is_made_ready_is_told_with_it(talk: Talk) -> None:
+    talk.watched("Lotus Road", "Harbour")
+    talk.costs("Lotus Road", "0.90")
+    with talk.world.services.database.read() as unit:
+        row = unit.outbox.ready(talk.row(), talk.world.clock.now())
+    assert row is not None
+    send = talk.saying.prepare(row)
+    talk.costs("Harbour", "0.95")
+    assert talk.chat.heard == []
+    assert send(row).fate is Fate.SENT
+    ((_, _, now),) = talk.chat.heard
+    assert {one.station.name for one in now.alerts} == {"Lotus Road", "Harbour"}
+
+
+def test_who_dies_while_it_is_made_ready_leaves_no_doubt(talk: Talk) -> None:
+    talk.watched("Lotus Road")
+    talk.costs("Lotus Road", "0.90")
+
+    class Dying(TellingService):
+        def of_row(self, row_id: int, user_id: str) -> AlertsNow | None:
+            raise SystemExit
+
+    services, alive = talk.world.services, talk.saying.telling
+    talk.saying.telling = Dying(services.database, talk.world.clock, services.prices)
+    with pytest.raises(SystemExit):
+        talk.outbox.deliver(talk.row())
+    talk.saying.telling = alive
+    row = talk.delivered()
+    assert (row.state, row.attempts) == (OutboxState.SENT, 1)

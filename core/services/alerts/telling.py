@@ -100,6 +100,11 @@ class TellingService:
     def __init__(self, database: Database, clock: Clock, prices: PriceService) -> None:
         self.database, self.clock, self.prices = database, clock, prices
 
+    def ids_of_row(self, row_id: int) -> list[int]:
+        """Which alerts go with a row: as long as it waits, more may join it."""
+        with self.database.read() as unit:
+            return [one.id for one in unit.alerts.of_row(row_id)]
+
     def of_row(self, row_id: int, user_id: str) -> AlertsNow | None:
         """What a row of the outbox has to say now; None when nothing of it is true any more."""
         with self.database.read() as unit:
