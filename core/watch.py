@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.geo import Point, distance_m
 from core.prices.areas import LEAST_RADIUS_M, MOST_RADIUS_M
 from core.prices.matching import VALUE_BITS, units
-from core.prices.watching import LIVES_FOR, Rule, Watch, WatchState
+from core.prices.watching import LIVES_FOR, WINDOWS_DAYS, Rule, Watch, WatchState
 from core.station import Plug
 
 MOST_WATCHES = 30  # of one person, at a time
@@ -214,13 +214,20 @@ class StandingWatch:
 
 
 def first_level(rule: Rule, amount: Decimal) -> int:
-    """The level at which a new watch is matched. A lowest price of so many days gets its own with the first look."""
+    """The level at which a new watch is matched, in the measure of its rule."""
     match rule:
         case Rule.BELOW:
             return units(amount)
         case Rule.BELOW_USUAL:
             return units(1 - amount / 100)
+        case Rule.LOWEST:
+            return low_of_days(int(amount))
     return ANY_PRICE
+
+
+def low_of_days(days: int) -> int:
+    """How low a price is that is the lowest of so many days: the lower, the more days."""
+    return units(Decimal(WINDOWS_DAYS[-1] - days))
 
 
 _BEATS = Decimal("0.98")

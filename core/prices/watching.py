@@ -23,7 +23,7 @@ _RECOVERED_PRICE, _RECOVERED_SHARE = Decimal("1.02"), Decimal("0.6")
 # To be said again before it has recovered, it has to be at least 2 % better than what was said.
 _BEATS = Decimal("0.98")
 # A lowest price is news when it is at least 1 % below the lowest before. Prices averaged over guns tremble.
-NEW_LOW = Decimal("0.99")
+_NEW_LOW = Decimal("0.99")
 _COOLDOWN = timedelta(hours=24)
 _GUN_COOLDOWN = timedelta(minutes=30)
 # No better than what was said, within this long, and as near to that time of the day: a repetition.
@@ -142,16 +142,25 @@ def level(wish: Watch, tick: Tick) -> Level | None:
             threshold = 1 - wish.amount / 100
             return Level(share, threshold, threshold + (1 - threshold) * _RECOVERED_SHARE)
         case Rule.LOWEST:
-            days = int(wish.amount)
-            if tick.history.watched(tick.at) < timedelta(days=days):
-                return None
-            # Before it began to cost this: ticks are worked a little later, and a watch is asked again after a pause.
-            began = tick.history.price_since(tick.at) or tick.at
-            lowest = tick.history.lowest_of_days(days, began)
-            return (
-                None if lowest is None else Level(tick.new, lowest.price * NEW_LOW, lowest.price * _RECOVERED_PRICE)
-            )
+            return _level_of_days(int(wish.amount), tick.new, tick)
     return None
+
+
+def _level_of_days(days: int, price: Decimal, tick: Tick) -> Level | None:
+    if tick.history.watched(tick.at) < timedelta(days=days):
+        return None
+    # Before it began to cost this: ticks are worked a little later, and a watch is asked again after a pause.
+    began = tick.history.price_since(tick.at) or tick.at
+    lowest = tick.history.lowest_of_days(days, began)
+    return None if lowest is None else Level(price, lowest.price * _NEW_LOW, lowest.price * _RECOVERED_PRICE)
+
+
+def lowest_in_days(tick: Tick) -> int:
+    """Of how many days it is the lowest price, as far as can be wished; 0: of none. Who wished for fewer has it too."""
+    if tick.new is None:
+        return 0
+    levels = ((days, _level_of_days(days, tick.new, tick)) for days in reversed(WINDOWS_DAYS))
+    return next((days for days, now in levels if now is not None and now.met), 0)
 
 
 def begin(wish: Watch, tick: Tick | None) -> WatchState:

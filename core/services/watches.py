@@ -25,14 +25,12 @@ from core.prices.watching import (
     Watch,
     WatchState,
     begin,
-    level,
     prospect,
     watch,
 )
 from core.services.prices import GroupPrices, PriceService
 from core.station import STATUS_FRESH_FOR, Station
 from core.watch import (
-    ANY_PRICE,
     MOST_GUN_WATCHES,
     MOST_WATCHES,
     SNOOZED_FOR,
@@ -48,7 +46,6 @@ from core.watch import (
 
 USUAL_PERCENT, LOWEST_DAYS = 10, 30
 NOTE_AFTER = timedelta(days=30)
-LEVEL_KEPT_FOR = timedelta(days=1)  # of "lowest in so many days", which moves with time
 _A_BIT_LESS, _NEAR_LOWEST, _WORTH_IT = Decimal("0.95"), Decimal("1.05"), Decimal("0.98")
 _CENT = Decimal("0.01")
 _STATIONS_LOOKED_AT = 500
@@ -378,11 +375,7 @@ def _begun(new: StandingWatch, group: GroupPrices | None, guns: GunsNow | None, 
         tariff_id=group.series.believed_id or "",
     )
     state = begin(new.wish, tick)
-    new = replace(new, state=state, again_level=None if state.said is None else units(state.said * _BEATS))
-    if new.rule is Rule.LOWEST:
-        here = level(new.wish, tick)
-        new = replace(new, level=ANY_PRICE if here is None else units(here.threshold), look_at=now + LEVEL_KEPT_FOR)
-    return new
+    return replace(new, state=state, again_level=None if state.said is None else units(state.said * _BEATS))
 
 
 def _best_around(unit: UnitOfWork, place: Area | Way, middle: Point, reach_m: float, currency: str) -> Decimal | None:

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from core.ports import Clock, Database, UnitOfWork
 from core.services.alerts.ending import ENDED_AT_ONCE, KEPT_FOR, Ender
@@ -148,13 +147,13 @@ class AlertService:
         matchers.freshen(unit, at)
         settled = [one for one in ticks if one.tick.settled]
         histories = Histories(unit, at, self._steps)
-        found = matchers.crossed(settled, unit.watches.spots, lambda some: _shares(histories, some))
+        found = matchers.crossed(settled, unit.watches.spots, histories.with_history)
         if not found:
             return
         watches = unit.watches.some(found)
         wide = [one.id for one in watches if one.where is not Where.STATION]
         around = {settled[n].series.station_id for watch_id in wide for n in found[watch_id]}
-        judge = Judge(unit, at, histories, unit.watches.spots(around))
+        judge = Judge(unit, at, histories, unit.watches.spots(around), inside=True)
         judged = judge.all((one, [settled[n] for n in found[one.id]]) for one in watches)
         self._keep(unit, judged, at)
         matchers.put(one.watch for one in judged if one.alert is not None)
@@ -173,8 +172,3 @@ class AlertService:
         if written:
             first = sorted(written, key=lambda one: (one.rank, one.row_id))[:RUNG_AT_ONCE]
             self.ring(*(one.row_id for one in first))
-
-
-def _shares(histories: Histories, ticks: Sequence[SeriesTick]) -> list[Decimal | None]:
-    """What share of the usual price it costs there."""
-    return [one.tick.history.share_of_usual(one.tick.at) for one in histories.with_history(ticks)]

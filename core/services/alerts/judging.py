@@ -23,9 +23,8 @@ from core.prices.watching import (
 )
 from core.services.alerts.histories import Histories
 from core.services.prices import SeriesTick
-from core.watch import NewAlert, StandingWatch, StationGuns, Way, after_alert, version_key
+from core.watch import Area, NewAlert, StandingWatch, StationGuns, Way, after_alert, version_key
 
-LEVEL_KEPT_FOR = timedelta(days=1)  # of the lowest price in so many days, which moves with time
 GUN_WORTH = 999  # whoever waits for a gun waits now
 _MOST_WORTH = 999
 
@@ -40,10 +39,16 @@ class Judged:
 
 class Judge:
     def __init__(
-        self, unit: UnitOfWork, at: datetime, histories: Histories, spots: Mapping[str, StationSpot]
+        self,
+        unit: UnitOfWork,
+        at: datetime,
+        histories: Histories,
+        spots: Mapping[str, StationSpot],
+        *,
+        inside: bool = False,
     ) -> None:
-        """`spots`: of the stations whose ticks are judged for areas and ways."""
-        self.unit, self.at, self.histories, self.spots = unit, at, histories, spots
+        """`spots`: of the stations whose ticks are judged for areas and ways. `inside`: they are in the circles."""
+        self.unit, self.at, self.histories, self.spots, self.inside = unit, at, histories, spots, inside
         self._told: dict[int, PriceSeries] = {}  # guns that were told of before
         self._known: dict[int, SeriesTick] = {}  # ticks with their histories
 
@@ -98,7 +103,7 @@ class Judge:
         spot = self.spots.get(series.station_id)
         if spot is None or not place.needs.fits(series.plug, series.power_kw, spot.operator_id):
             return False
-        return place.holds(spot.point)
+        return (self.inside and isinstance(place, Area)) or place.holds(spot.point)
 
     def _waits_until(self, watch: StandingWatch) -> datetime | None:
         if watch.muted(self.at):
@@ -140,10 +145,8 @@ class Judge:
     # --- its word ---------------------------------------------------------------------------------------------
 
     def _spoken(self, watch: StandingWatch, state: WatchState, one: SeriesTick) -> StandingWatch:
-        look_at = self.at + LEVEL_KEPT_FOR if watch.rule is Rule.LOWEST else None
-        spoken = after_alert(watch, state, one.series.id, look_at)
         # Found by the lower level from now on.
-        return replace(spoken, changed_at=self.at)
+        return replace(after_alert(watch, state, one.series.id, None), changed_at=self.at)
 
     def _alert(self, watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
         before = alert.before if alert.before is not None else _price_before(self._with_history(one).tick)

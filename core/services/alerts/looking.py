@@ -13,14 +13,13 @@ from core.geo import Point, distance_m
 from core.ports import GunsNow, PriceSeries, StationSpot, UnitOfWork
 from core.prices.areas import MOST_RADIUS_M
 from core.prices.history import PriceHistory
-from core.prices.matching import units
 from core.prices.ticks import Cause, Tick
-from core.prices.watching import NEW_LOW, Rule, judge, level, pause_ends
+from core.prices.watching import Rule, judge, level, pause_ends
 from core.services.alerts.histories import Histories
-from core.services.alerts.judging import GUN_WORTH, LEVEL_KEPT_FOR, Judge, Judged
+from core.services.alerts.judging import GUN_WORTH, Judge, Judged
 from core.services.prices import SeriesTick
 from core.services.prices.past import Steps
-from core.watch import ANY_PRICE, Area, NewAlert, StandingWatch, StationGuns, Way, after_alert
+from core.watch import Area, NewAlert, StandingWatch, StationGuns, Way, after_alert
 
 DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE = 500, 500, 200
 # A usual price has moved along with a new one after four weeks; a week more for those that were not asked meanwhile.
@@ -60,23 +59,8 @@ class Looker:
     def _asked(self, watch: StandingWatch, series: Iterable[PriceSeries], spots: Mapping[str, StationSpot]) -> Judged:
         # Whatever comes of it, it is not due any more.
         watch = replace(watch, look_at=None)
-        ticks = self.ticks(series)
         judge = Judge(self.unit, self.at, self.histories, spots)
-        judged = next(iter(judge.all([(watch, ticks)])), Judged(watch))
-        if watch.rule is Rule.LOWEST and isinstance(watch.place, StationGuns):
-            return replace(judged, watch=self._levelled(judged.watch, ticks))
-        return judged
-
-    def _levelled(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> StandingWatch:
-        """At the level that is right until the next look: lows that are forgotten by then do not count."""
-        until = self.at + LEVEL_KEPT_FOR
-        lowest = None
-        if ticks:
-            history = self.histories.of(ticks[0].series)
-            lowest = history.lowest(until - timedelta(days=int(watch.amount)), self.at)
-        its = ANY_PRICE if lowest is None else units(lowest.price * NEW_LOW)
-        changed_at = watch.changed_at if its == watch.level else self.at
-        return replace(watch, level=its, changed_at=changed_at, look_at=min(watch.look_at or until, until))
+        return next(iter(judge.all([(watch, self.ticks(series))])), Judged(watch))
 
     def ticks(self, series: Iterable[PriceSeries]) -> list[SeriesTick]:
         """As if the clock had ticked there: what it costs now. Whoever judges them brings their histories."""

@@ -19,8 +19,9 @@ from core.geo import Point, distance_m
 from core.ports import StationSpot, UnitOfWork
 from core.prices.areas import AreaMatcher, AreaWish
 from core.prices.heap import Ints
-from core.prices.matching import VALUE_BITS, StationMatcher, Ticks, units_up
-from core.prices.watching import Rule
+from core.prices.matching import VALUE_BITS, StationMatcher, Ticks, falling, units_up
+from core.prices.ticks import Tick
+from core.prices.watching import WINDOWS_DAYS, Rule, lowest_in_days
 from core.services.prices import SeriesTick
 from core.watch import Area, StandingWatch, StationGuns, Way, operator_number, plug_bits
 
@@ -36,7 +37,8 @@ _COMMITTED_WITHIN = timedelta(minutes=2)
 # A way is a chain of circles somewhat wider than it; `Way.holds` has the last word.
 _LEAST_LINK_M, _WIDER = 1_000, 1.25
 
-SharesOfUsual = Callable[[Sequence[SeriesTick]], Sequence[Decimal | None]]
+WithHistory = Callable[[Sequence[SeriesTick]], Sequence[SeriesTick]]
+Measure = Callable[[Tick], Decimal | None]
 Found = dict[int, list[int]]  # by watch the numbers of the ticks
 
 
@@ -109,19 +111,21 @@ class Matchers:
         self,
         ticks: Sequence[SeriesTick],
         spots: Callable[[Iterable[str]], Mapping[str, StationSpot]],
-        shares: SharesOfUsual,
+        with_history: WithHistory,
     ) -> Found:
-        """By watch the ticks that may concern it; `spots` and `shares` are asked where somebody watches alone."""
+        """By watch the ticks that may concern it. Where stations are, and what was before, is asked where somebody
+        watches."""
         with self._lock:
             known = np.array([n for n, one in enumerate(ticks) if one.tick.new is not None], np.int64)
             if not len(known):
                 return {}
             batch = self._batch([ticks[n] for n in known], spots)
-            pairs = [self._of(Rule.BELOW, batch)]
-            # The lowest price of many days is not what was asked a moment ago.
-            fallen = _where(batch, np.flatnonzero(batch.new < batch.old))
-            pairs.append(_renumbered(self._of(Rule.LOWEST, _from_unknown(fallen[0])), fallen[1]))
-            pairs.append(self._below_usual(batch, [ticks[n] for n in known], shares))
+            some = [ticks[n] for n in known]
+            below = self._of(Rule.BELOW, batch)
+            usual = self._measured(Rule.BELOW_USUAL, batch, some, _share_of_usual, with_history)
+            fallen = _where(batch, falling(batch))
+            lows = self._measured(Rule.LOWEST, fallen, [some[n] for n in falling(batch)], _low, with_history)
+            pairs = [below, usual, _renumbered(lows, falling(batch))]
             # Of a pair that was found by two levels, or by two circles of a way, one.
             every = np.concatenate([ids << _NUMBER_BITS | known[numbers] for ids, numbers in pairs])
             found: Found = defaultdict(list)
@@ -160,16 +164,18 @@ class Matchers:
             ids, numbers = np.concatenate((ids, more[0])), np.concatenate((numbers, more[1]))
         return ids, numbers
 
-    def _below_usual(self, batch: Ticks, ticks: Sequence[SeriesTick], shares: SharesOfUsual) -> tuple[Ints, Ints]:
-        """A price that rises may be further below the usual one than before: all ticks are looked at where somebody
-        watches for that."""
-        everywhere = _from_unknown(batch)
-        watched = np.unique(self._of(Rule.BELOW_USUAL, _replaced(everywhere, np.zeros_like(batch.new)))[1])
-        its = dict(zip(watched.tolist(), shares([ticks[number] for number in watched]), strict=True))
-        known = {number: one for number, one in its.items() if one is not None}
-        some, numbers = _where(everywhere, np.array(list(known), np.int64))
-        values = np.array([units_up(one) for one in known.values()], np.int64)
-        return _renumbered(self._of(Rule.BELOW_USUAL, _replaced(some, values)), numbers)
+    def _measured(
+        self, rule: Rule, batch: Ticks, ticks: Sequence[SeriesTick], measure: Measure, with_history: WithHistory
+    ) -> tuple[Ints, Ints]:
+        """By what a price means beside its history, which is looked at where somebody has such a wish. A price that
+        rises may be further below the usual one than before."""
+        anything = _replaced(_from_unknown(batch), np.zeros_like(batch.new))
+        watched = np.unique(self._of(rule, anything)[1])
+        values = [measure(one.tick) for one in with_history([ticks[n] for n in watched.tolist()])]
+        met = np.array([n for n, value in enumerate(values) if value is not None], np.int64)
+        some = _where(_from_unknown(batch), watched[met])
+        its = _replaced(some, np.array([units_up(value) for value in values if value is not None], np.int64))
+        return _renumbered(self._of(rule, its), watched[met])
 
     @property
     def nbytes(self) -> int:
@@ -249,12 +255,22 @@ def _watts(power_kw: Decimal | None) -> int:
     return int((power_kw or 0) * 1000)
 
 
-def _where(ticks: Ticks, numbers: Ints) -> tuple[Ticks, Ints]:
-    """Some of the ticks, and their numbers."""
+def _share_of_usual(tick: Tick) -> Decimal | None:
+    return tick.history.share_of_usual(tick.at)
+
+
+def _low(tick: Tick) -> Decimal | None:
+    """None: it is no lowest price."""
+    days = lowest_in_days(tick)
+    return Decimal(WINDOWS_DAYS[-1] - days) if days else None
+
+
+def _where(ticks: Ticks, numbers: Ints) -> Ticks:
+    """Some of them."""
     return Ticks(
         ticks.place[numbers], ticks.old[numbers], ticks.new[numbers], ticks.lat[numbers], ticks.lng[numbers],
         ticks.plugs[numbers], ticks.power_w[numbers], ticks.operator[numbers],
-    ), numbers  # fmt: skip
+    )  # fmt: skip
 
 
 def _from_unknown(ticks: Ticks) -> Ticks:
