@@ -325,11 +325,11 @@ def test_every_button_fits_and_is_understood(
     found = Found(point, (offer_of(station()),) * 5, page * 5, 500, 0, 5000, None, (), ())
     user = User("u", language, NOW, filters=filters)
     for keyboard in (
-        keyboards.listing(found, wishes, say),
+        keyboards.listing(found, wishes, say, may_watch=True),
         keyboards.filters(found, wishes, say),
         keyboards.operators(found, wishes, [(operator, operator or "name")], say),
         keyboards.position(found, wishes, say),
-        keyboards.card(offer_of(station()), Search(point, sort, page), say),
+        keyboards.card(offer_of(station()), Search(point, sort, page), say, may_start=True, may_watch=True),
         keyboards.settings(user, True, say),
     ):
         check_markup(keyboard, private=True)

@@ -179,6 +179,14 @@ def test_without_a_price_there_is_no_button_and_a_sentence_for_an_old_one(lin: T
     assert list(card.buttons) == ["A gun is free", "◀ Station"]
 
 
+def test_from_a_picture_the_wishes_come_below_it(lin: Talk) -> None:
+    card = opens_card(lin)
+    card.photo = b"prices over time"
+    told = card.text
+    lin.presses("🔔 Watch price", card)
+    assert (card.text, lin.last.text.splitlines()[-1]) == (told, "🔔 What shall I tell you of?")
+
+
 @pytest.mark.parametrize("value", ["nobody~~", "", "a~b", "a~~b1.2.3", "a~~zz", "~~"])
 def test_a_button_that_leads_nowhere_says_so(lin: Talk, value: str) -> None:
     card = opens_card(lin)
