@@ -156,7 +156,7 @@ def _level_of_days(days: int, price: Decimal, tick: Tick) -> Level | None:
 
 
 def lowest_in_days(tick: Tick) -> int:
-    """Of how many days it is the lowest price, as far as can be wished; 0: of none. Who wished for fewer has it too."""
+    """Of how many days it is the lowest price, as far as can be wished, and so of fewer; 0: of none."""
     if tick.new is None:
         return 0
     levels = ((days, _level_of_days(days, tick.new, tick)) for days in reversed(WINDOWS_DAYS))
