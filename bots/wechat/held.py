@@ -57,7 +57,7 @@ def _held(visitor: Visitor, now: AlertsNow, shown: int) -> str:
     say, told = visitor.say, alerts.words(visitor.say, now, shown)
     lines = [say("🔔 True now, and we could not write to you:")]
     for one in told.blocks:
-        reply = say("“show {n}”", n=one.alert.watch.id)
+        reply = say("→ “show {n}”", n=one.alert.watch.id)
         lines.append(f"· {plain(one.head, LINE_MAX)} {reply}")
     if more := len(now.alerts) - shown:
         lines.append(say("and {n} more: reply “watches”.", n=more))

@@ -8,6 +8,7 @@ from bots.wechat.find import FindTalk
 from bots.wechat.render import TEXT_MAX_BYTES, cut_lines, plain
 from bots.wechat.watch_words import Verb
 from core.services import Services
+from core.services.alerts.telling import HELD_FOR
 from core.services.watches import Seen
 from core.watch import Area, StandingWatch, StationGuns, Way
 
@@ -91,15 +92,24 @@ class WatchListTalk:
         return "\n".join(filter(None, (f"{sign} {plain(watches.line(say, watch))}", plain(state), more)))
 
     def _shown(self, visitor: Visitor, watch: StandingWatch) -> str:
-        """What it watches as it is now, with the way there: the station, or the list around the place."""
+        """What it watches as it is now, with the way there: the station, the one of an area that it spoke of last, or
+        the list around the place."""
         head = plain(watches.line(visitor.say, watch), LINE_MAX)
-        match watch.place:
-            case StationGuns(station_id=station_id):
-                return f"🔔 {head}\n\n{self.find.card(visitor, station_id, watch.origin)}"
-            case Area(centre=centre):
-                return self.find.around(visitor, centre, watch.label)
-            case Way(points=points):
-                return self.find.around(visitor, points[0], watch.label)
+        where = watch.place
+        if isinstance(where, StationGuns):
+            return f"🔔 {head}\n\n{self.find.card(visitor, where.station_id, watch.origin)}"
+        point = where.centre if isinstance(where, Area) else where.points[0]
+        if station_id := self._spoke_of(watch):
+            return f"🔔 {head}\n\n{self.find.card(visitor, station_id, point)}"
+        return self.find.around(visitor, point, watch.label)
+
+    def _spoke_of(self, watch: StandingWatch) -> str:
+        """The station of its last alert, while that may be what is meant."""
+        with self.services.database.read() as unit:
+            last = next(iter(unit.alerts.of_watch(watch.id, 1)), None)
+        if last is None or self.services.clock.now() - last.alert.at > HELD_FOR:
+            return ""
+        return last.alert.station_id if self.services.index.get(last.alert.station_id) else ""
 
 
 def zone_of(services: Services, visitor: Visitor, watch: StandingWatch) -> str:

@@ -209,7 +209,12 @@ def test_an_area_is_shown_as_the_list_around_it(lin: Driver, world: World) -> No
     lin.says("周边提醒")
     lin.says("1")
     lin.says("附近")
-    assert "个充电站" in lin.says(f"看 {mine(world)[0].id}")
+    [one] = mine(world)
+    assert "个充电站" in lin.says(f"看 {one.id}")
+    # It has spoken of one of them: that is the one to be shown.
+    for price in ("1.00", "0.70"):
+        costs(world, price)
+    assert lin.says(f"看 {one.id}").splitlines()[2] == LOTUS
 
 
 def test_a_bare_stop_while_charging_is_about_the_charge() -> None:
