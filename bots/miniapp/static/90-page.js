@@ -150,11 +150,11 @@ function showWhere() {
 function showFoot(list) {
   var foot = empty(by("foot"));
   if (list.next) foot.appendChild(el("button", { type: "button", "class": "button more", onclick: function () { search(true); } }, t("more")));
-  if (state.rows.length) foot.appendChild(areaPart(list));
   list.notes.forEach(function (note) { foot.appendChild(el("p", { "class": "note" }, note)); });
   if (list.hidden && filterPairs().length) {
     foot.appendChild(el("button", { type: "button", "class": "button small more", onclick: function () { state.filters = []; showFilterCount(); search(); } }, t("clear_filters")));
   }
+  if (state.rows.length) foot.appendChild(areaPart(list));
   if (list.credits.length) foot.appendChild(el("p", { "class": "credits" }, t("source", { names: list.credits.join(" · ") })));
 }
 
