@@ -12,7 +12,7 @@ import pytest
 from core.outbox import LEASE, Fate, MessageClass, NewRow, OutboxRow, OutboxState, Result
 from core.ports import Reach
 from core.services.notify import ways
-from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, SWEEP_THREADS, OutboxService, Sweeper
+from core.services.outbox import COMES_WITHIN, SWEEP_LEASE_S, SWEEP_THREADS, Handler, OutboxService, Sweeper
 from core.user import Channel, Identity
 from storage.unit_of_work import SqlDatabase
 from tests.world import NOW, SetClock
@@ -46,6 +46,24 @@ class Doer:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+@dataclass
+class Slow:
+    """A handler that prepares; `broken` is when it cannot."""
+
+    doer: Doer
+    broken: bool = False
+    prepared: list[OutboxState] = field(default_factory=list)
+
+    def __call__(self, row: OutboxRow) -> Result:
+        return self.doer(row)
+
+    def prepare(self, row: OutboxRow) -> Handler:
+        self.prepared.append(row.state)
+        if self.broken:
+            raise ConnectionError("the database is away")
+        return self.doer
 
 
 @dataclass
@@ -116,6 +134,19 @@ def test_a_row_is_done_once(house: House) -> None:
 
 def test_what_is_no_longer_true_is_not_said(house: House) -> None:
     assert house.deliver(house.message(), Result(Fate.POINTLESS)).state is OutboxState.EXPIRED
+
+
+def test_what_takes_long_comes_before_the_claim_and_may_fail_without_a_doubt(house: House) -> None:
+    slow = Slow(house.doer, broken=True)
+    house.outbox.handlers = {"say": slow}
+    row_id = house.message(MessageClass.ALERT)
+    row = house.deliver(row_id)
+    assert (row.state, row.error, house.doer.given) == (OutboxState.PENDING, "ConnectionError", [])
+    assert not house.outbox.deliver(row_id)  # not due: nothing is prepared in vain
+    house.clock.time, slow.broken = row.next_at, False
+    assert house.deliver(row_id).state is OutboxState.SENT
+    assert [one.state for one in house.doer.given] == [OutboxState.SENDING]
+    assert slow.prepared == [OutboxState.PENDING] * 2
 
 
 def test_five_failures_are_the_end(house: House) -> None:
