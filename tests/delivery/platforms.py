@@ -134,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             assert path == f"/bot{TOKEN}/sendMessage", path
             status, answer = self.server.telegram(doc)
-        time.sleep(self.server.answer_after_s)
+        if status == 200:
+            time.sleep(self.server.answer_after_s)
         body = json.dumps(answer).encode()
         try:
             self.send_response(status)
