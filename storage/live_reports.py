@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, bindparam,
 from core.station import ConnectorRef, StatusReport
 from core.tariff import Tariff
 from storage.bulk import insert_new, rows_by
-from storage.live_values import PriceHistory, is_newer
+from storage.live_values import PriceHistory, is_newer, is_news
 from storage.stations import lock_stations, touch
 from storage.tables import connectors, stations, tariffs
 
@@ -91,7 +91,7 @@ class SqlLiveReports:
             new_id = wanted[_ref(gun)]
             if not is_newer(at, gun["price_seen_at"]):
                 continue
-            if new_id != gun["tariff_id"]:
+            if is_news(gun, new_id, at):
                 history.add(gun, new_id, at)
             updates.append(_key(gun) | {"tariff_id": new_id, "price_seen_at": at})
             touched.add(gun["station_id"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.prices.history import KNOWN_FOR
 from core.station import ConnectorStatus
 from storage.bulk import insert, insert_rows
 from storage.station_rows import Row
@@ -63,8 +64,16 @@ def _price(row: Row, before: Row) -> dict[str, Any]:
     return {name: newest[name] for name in ("tariff_id", "price_seen_at", "no_price")}
 
 
+def is_news(before: Row | None, tariff_id: str, seen_at: datetime) -> bool:
+    """Another tariff, or the same after a silence so long that it was not known any more."""
+    if before is None or before["tariff_id"] != tariff_id:
+        return True
+    was_at = before["price_seen_at"]
+    return was_at is not None and seen_at - was_at >= KNOWN_FOR
+
+
 class PriceHistory:
-    """Collects changes of tariff, to be appended in one go."""
+    """Collects what is news of tariffs, to be appended in one go."""
 
     def __init__(self, db: Connection, at: datetime, *, pushed: bool) -> None:
         self.db, self.at, self.pushed = db, at, pushed
@@ -73,8 +82,9 @@ class PriceHistory:
     def compare(self, guns: Iterable[Row], stored: Mapping[GunKey, Row]) -> None:
         for gun in guns:
             before = stored.get((gun["operator_id"], gun["connector_id"]))
-            if gun["tariff_id"] and (before is None or before["tariff_id"] != gun["tariff_id"]):
-                self.add(gun, gun["tariff_id"], gun["price_seen_at"] or self.at)
+            seen_at = gun["price_seen_at"] or self.at
+            if gun["tariff_id"] and is_news(before, gun["tariff_id"], seen_at):
+                self.add(gun, gun["tariff_id"], seen_at)
 
     def add(self, gun: Row, tariff_id: str, observed_at: datetime) -> None:
         key = {name: gun[name] for name in ("station_id", "operator_id", "connector_id", "supplier_id")}

@@ -136,6 +136,22 @@ def test_what_nobody_repeats_for_a_day_is_not_known(following: Following) -> Non
     assert following.versions() == [yuan("1.10").id, None, yuan("1.10").id]
 
 
+def test_who_speaks_again_after_a_day_of_silence_is_heard_at_once(following: Following) -> None:
+    following.says(yuan("1.10"))
+    following.service.follow()
+    following.clock.advance(hours=25)
+    assert following.service.boundaries() == 1
+    following.clock.advance(minutes=5)
+    following.says(yuan("1.10"), pushed=True)
+    assert following.service.is_behind()
+    assert following.service.follow() == 1
+    assert following.told()[-1] == (None, DEAR)
+    assert following.causes()[-1] is Cause.PUSH
+    following.clock.advance(hours=23)
+    following.says(yuan("1.10"))  # within a day it is no news
+    assert following.service.follow() == 0
+
+
 def test_killed_in_the_middle_nothing_has_happened(following: Following) -> None:
     def dies(unit: object, ticks: object) -> None:
         raise RuntimeError("killed")
