@@ -231,7 +231,11 @@ def card(one: Offer, search: Search, say: Wording, *, may_start: bool = False, m
 
 
 def _tell_when_free(one: Offer, search: Search, say: Wording) -> dict[str, Any]:
-    data = pack(Act.WATCH, search, str(Wanted.free_gun(one.station.id, one.connector)))
+    """Watched is the description of the place that tells of its guns: another one may only know the price."""
+    tells = next(
+        (each.station for each in (one, *one.also) if each.station.supplier_id == one.guns_from), one.station
+    )
+    data = pack(Act.WATCH, search, str(Wanted.free_gun(tells, one.connector)))
     return button(say("🔔 Tell me when one is free"), data)
 
 

@@ -169,9 +169,11 @@ def stop_all(say: Wording, count: int) -> Keyboard:
 
 
 def _wanted(watch: StandingWatch, now: datetime) -> tuple[str, ...]:
-    """What can be done with a watch as it is now."""
+    """What can be done with a watch as it is now. A wish for a free gun ends before a day of silence would."""
     if not watch.live(now):
         return (RENEW,)
+    if watch.rule is Rule.GUN_FREE and not watch.muted(now):
+        return (STOP,)
     return (WAKE, STOP) if watch.muted(now) else (SNOOZE, STOP)
 
 

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.ports.prices import series_id
 from core.prices.watching import Rule
 from core.services.watches import Wishable, WishesHere
-from core.station import Connector
+from core.station import Connector, Station
 from core.watch import StationGuns
 
 SNOOZE, WAKE, STOP, RENEW, OPEN, LIST = "z", "w", "s", "n", "o", "l"
@@ -80,10 +80,11 @@ class Wanted:
         return cls(station_id, rest[0], read_wish(wish) if wish else None, rest[1].endswith("+"))
 
     @classmethod
-    def free_gun(cls, station_id: str, gun: Connector) -> Wanted:
-        """To be told when one like this is free."""
-        its = kind(series_id(station_id, gun.plug, gun.power_kw))
-        return cls(station_id, its, Wishable(Rule.GUN_FREE, Decimal(0)), apart=True)
+    def free_gun(cls, station: Station, like: Connector) -> Wanted:
+        """To be told when one like this is free; without one like this, when one of those that are most is."""
+        alike = any((one.plug, one.power_kw) == (like.plug, like.power_kw) for one in station.connectors)
+        its = kind(series_id(station.id, like.plug, like.power_kw)) if alike else ""
+        return cls(station.id, its, Wishable(Rule.GUN_FREE, Decimal(0)), apart=True)
 
     def among(self, here: WishesHere) -> StationGuns:
         """The guns that are meant. Raises UserError("old_button") where they are no longer there."""

@@ -22,7 +22,7 @@ from bots.telegram.watch import answer, place, zone_of
 from bots.telegram.watch_codes import Handle, read_shared
 from bots.watch_amounts import amount_in, looks_like_amount, wish_in
 from bots.wording import phrases
-from core.errors import NotFound, UserError
+from core.errors import UserError
 from core.geo import parse_point
 from core.prices.watching import Rule
 from core.services.watches import Made, Seen, Wishable
@@ -254,20 +254,14 @@ async def is_no_amount(visit: Visit) -> bool:
 
 def _changed(visit: Visit, watch: StandingWatch, wish: Wishable, currency: str) -> Made:
     """The same place with another wish. A wish by another measure takes the place of the old one."""
-    service, user_id = visit.services.watches, visit.user.id
-    match watch.place:
-        case StationGuns() as guns:
-            made = service.watch_station(
-                user_id, guns.station_id, wish.rule, wish.amount, series_id=guns.series_id, origin=watch.origin
-            )
-        case Area() as area:
-            made = service.watch_area(
-                user_id, area, wish.rule, wish.amount, currency=currency, label=watch.label
-            )  # fmt: skip
-        case Way() as way:
-            made = service.watch_way(user_id, way, wish.rule, wish.amount, currency=currency, label=watch.label)
-        case _:
-            raise NotFound("watch_gone")
+    service, user_id, where, label = visit.services.watches, visit.user.id, watch.place, watch.label
+    if isinstance(where, StationGuns):
+        guns, origin = where.series_id, watch.origin
+        made = service.watch_station(user_id, where.station_id, wish.rule, wish.amount, series_id=guns, origin=origin)
+    elif isinstance(where, Area):
+        made = service.watch_area(user_id, where, wish.rule, wish.amount, currency=currency, label=label)
+    else:
+        made = service.watch_way(user_id, where, wish.rule, wish.amount, currency=currency, label=label)
     if made.watch.id != watch.id:
         service.stop(user_id, watch.id)
     return made

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from bots.telegram import keyboards, render
 from bots.telegram.buttons import MOST_BYTES, Search, unpack
 from bots.telegram.markup import clean, fit, foreign, visible_length
+from bots.telegram.watch_codes import Wanted
 from bots.wording import wording
 from core.geo import Datum, Point
 from core.opening import OpeningHours, daily
-from core.ranking import Offer, offer
+from core.ranking import FreeGuns, Offer, offer
 from core.services.finder import Found, Silent
 from core.station import Connector, ConnectorRef, ConnectorStatus, Facility, NoPrice, Parking, Plug, Station
 from core.user import LANGUAGES, User
@@ -336,6 +337,24 @@ def test_every_button_fits_and_is_understood(
         for one in (button for rows in keyboard["inline_keyboard"] for button in rows):
             assert len(one["callback_data"].encode()) <= MOST_BYTES
             unpack(one["callback_data"])
+
+
+def test_the_description_that_tells_of_the_guns_is_watched_for_a_free_one() -> None:
+    """A place that several suppliers sell: the cheapest may know nothing of its guns, or call them otherwise."""
+    slow = replace(connector("1"), plug=Plug.GBT_AC)
+    teller = offer_of(station(id="b" * 13, supplier_id="teller", connectors=(slow,)))
+    taken = FreeGuns(1, 0, 0, NOW)
+    one = replace(offer_of(station()), guns=taken, guns_from="teller", also=(replace(teller, guns_from="teller"),))
+
+    def watched(offer: Offer) -> Wanted:
+        rows = keyboards.card(offer, Search(HERE), EN, may_watch=True)["inline_keyboard"]
+        found = next(one for row in rows for one in row if one["text"] == "🔔 Tell me when one is free")
+        return Wanted.read(unpack(found["callback_data"]).value)
+
+    assert (watched(one).station_id, watched(one).kind) == ("b" * 13, "")
+    alone = replace(offer_of(station()), guns=taken)
+    assert watched(alone) == Wanted.free_gun(station(), connector("1"))
+    assert watched(alone).kind
 
 
 def test_gcj_is_offered_in_mainland_china_only() -> None:

@@ -377,5 +377,8 @@ def test_what_stands_under_a_message_follows_the_watch(world: World) -> None:
     assert labels(one, "s") == [["🔕 Stop"], ["List"]]
     assert labels(one, "w", "s") == [["💤 Snooze a day", "🔕 Stop"], ["List"]]
     assert labels(replace(one, muted_until=one.expires_at), "z", "s") == [["🔔 Wake", "🔕 Stop"], ["List"]]
+    gun = replace(one, rule=Rule.GUN_FREE, amount=Decimal(0), currency="")
+    assert labels(gun, "s") == [["🔕 Stop"], ["List"]], "it ends before a day of silence would"
+    assert labels(gun, "n") == [["🔕 Stop"], ["List"]]
     assert labels(replace(one, ended_at=NOW), "z", "s") == [["↩ Watch again"], ["List"]]
     assert [read_shared(shared(what, 7)) for what in "zwsno"] == [(what, 7) for what in "zwsno"]
