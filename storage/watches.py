@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, delete
 
 from core.geo import Point
 from core.outbox import MessageClass, OutboxState
-from core.ports.watches import GunsNow, JoinedRow, LevelRow, StationSpot
+from core.ports.watches import CircleRow, GunsNow, JoinedRow, LevelRow, StationSpot
 from core.prices.watching import Rule, WatchState
 from core.station import ConnectorStatus, Plug
 from core.watch import (
@@ -68,6 +68,9 @@ class SqlWatches:
     def save(self, watches_: Sequence[StandingWatch]) -> None:
         upsert(self.db, watches, [_row(one) for one in watches_])
 
+    def save_spoken(self, watches_: Sequence[StandingWatch]) -> None:
+        update_rows(self.db, watches, [_spoken(one) for one in watches_])
+
     # --- for matching -----------------------------------------------------------------------------------------
 
     def levels(self, at: datetime) -> Iterator[Sequence[LevelRow]]:
@@ -81,10 +84,20 @@ class SqlWatches:
             last = rows[-1].id
             yield [_level(row) for row in rows]
 
-    def areas(self, at: datetime) -> Iterator[Sequence[StandingWatch]]:
+    def circles(self, at: datetime) -> Iterator[Sequence[CircleRow]]:
         last = 0
         while True:
-            wanted = (_W.id > last, _W.place != Where.STATION.value, *_live(at))
+            wanted = (_W.id > last, _W.place == Where.AREA.value, *_live(at))
+            rows = self.db.execute(select(*_CIRCLE).where(*wanted).order_by(_W.id).limit(_AT_ONCE)).all()
+            if not rows:
+                return
+            last = rows[-1].id
+            yield [CircleRow(number, Rule(rule), *circle) for number, rule, *circle in rows]
+
+    def ways(self, at: datetime) -> Iterator[Sequence[StandingWatch]]:
+        last = 0
+        while True:
+            wanted = (_W.id > last, _W.place == Where.WAY.value, *_live(at))
             rows = self.db.execute(select(watches).where(*wanted).order_by(_W.id).limit(_AT_ONCE)).mappings().all()
             if not rows:
                 return
@@ -290,6 +303,9 @@ class SqlLeaves:
 # --- rows -----------------------------------------------------------------------------------------------------
 
 
+_CIRCLE = (
+    _W.id, _W.rule, _W.lat, _W.lng, _W.radius_m, _W.plugs, _W.min_power_kw, _W.operator_id, _W.level, _W.again_level,
+)  # fmt: skip
 _LEVEL = (_W.id, _W.rule, _W.series_id, _W.level, _W.again_level)
 
 
@@ -326,6 +342,22 @@ def _row(one: StandingWatch) -> dict[str, Any]:
         "note_at": one.note_at,
         "ended_at": one.ended_at,
         "ended": one.ended.value if one.ended else "",
+        "changed_at": one.changed_at or one.created_at,
+    }
+
+
+def _spoken(one: StandingWatch) -> dict[str, Any]:
+    state = one.state
+    return {
+        "id": one.id,
+        "armed": state.armed,
+        "said": state.said,
+        "said_series": one.said_series,
+        "alerted_at": state.alerted_at,
+        "low_since": state.low_since,
+        "again_level": one.again_level,
+        "look_at": one.look_at,
+        "told": one.told,
         "changed_at": one.changed_at or one.created_at,
     }
 

@@ -87,6 +87,7 @@ from core.ports.suppliers import (
 )
 from core.ports.watches import (
     AlertRepository,
+    CircleRow,
     GunsNow,
     JoinedRow,
     LeaveRepository,
@@ -123,6 +124,7 @@ __all__ = [
     "Chat",
     "ChatRepository",
     "ChecksGuns",
+    "CircleRow",
     "Clock",
     "Command",
     "CommandRepository",

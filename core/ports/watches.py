@@ -26,6 +26,22 @@ class LevelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CircleRow:
+    """A live watch on an area as it is matched."""
+
+    id: int
+    rule: Rule
+    lat: float
+    lng: float
+    radius_m: int
+    plugs: int  # bits
+    min_power_kw: Decimal | None
+    operator_id: str
+    level: int
+    again_level: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class StationSpot:
     """Of a station what matters to areas and ways."""
 
@@ -75,14 +91,22 @@ class WatchRepository(Protocol):
         """What may change of a watch. Raises LookupError for one that is not there."""
         ...
 
+    def save_spoken(self, watches: Sequence[StandingWatch]) -> None:
+        """Of watches that are there what speaking, or keeping silent for a while, changes."""
+        ...
+
     # --- for matching -----------------------------------------------------------------------------------------
 
     def levels(self, at: datetime) -> Iterator[Sequence[LevelRow]]:
         """All live watches on stations with a price rule, some thousand at a time."""
         ...
 
-    def areas(self, at: datetime) -> Iterator[Sequence[StandingWatch]]:
-        """All live watches on areas and ways, some thousand at a time."""
+    def circles(self, at: datetime) -> Iterator[Sequence[CircleRow]]:
+        """All live watches on areas, some thousand at a time."""
+        ...
+
+    def ways(self, at: datetime) -> Iterator[Sequence[StandingWatch]]:
+        """All live watches on ways, some thousand at a time."""
         ...
 
     def changed(self, since: datetime) -> list[LevelRow]:

@@ -92,6 +92,8 @@ def test_what_is_stored_comes_back(database: SqlDatabase, place: Place) -> None:
     )
     with database.write() as unit:
         unit.watches.save([spoken])
+        unit.watches.save_spoken([replace(spoken, told=4)])
+        unit.watches.save_spoken([spoken])
     with database.read() as unit:
         assert unit.watches.get(one.id) == spoken
         assert unit.watches.some([one.id, one.id + 1]) == [spoken]
@@ -115,7 +117,9 @@ def test_what_is_matched_is_what_lives(database: SqlDatabase) -> None:
             (below.id, Rule.BELOW, HERE, 75_000),
             (usual.id, Rule.BELOW_USUAL, HERE, None),
         ]
-        assert [one.id for page in unit.watches.areas(NOON) for one in page] == [area.id, way.id]
+        (circle,) = [one for page in unit.watches.circles(NOON) for one in page]
+        assert (circle.id, circle.radius_m, circle.min_power_kw, circle.operator_id) == (area.id, 2_000, 60, "OP1")
+        assert [one for page in unit.watches.ways(NOON) for one in page] == [way]
         changed = [one.id for one in unit.watches.changed(NOON)]
         assert {below.id, usual.id, area.id} <= set(changed)
         assert not {way.id, guns.id} & set(changed)

@@ -159,7 +159,7 @@ class AlertService:
         matchers.put(one.watch for one in judged if one.alert is not None)
 
     def _keep(self, unit: UnitOfWork, judged: Sequence[Judged], at: datetime) -> None:
-        unit.watches.save([one.watch for one in judged])
+        unit.watches.save_spoken([one.watch for one in judged])
         alerts = [one.alert for one in judged if one.alert is not None]
         written = write(unit, alerts, at, Ends(unit, at, self._steps))
         with self._lock:

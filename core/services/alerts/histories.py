@@ -30,7 +30,7 @@ class Histories:
 
     def read(self, series: Iterable[PriceSeries]) -> None:
         """Those that will be asked of, at once."""
-        unread = {one.id for one in series} - self._versions.keys()
+        unread = {one.id for one in series if one.id not in self._versions}
         if not unread:
             return
         self._versions |= self.unit.prices.versions(unread, self._start)

@@ -58,8 +58,11 @@ class Judge:
         told = set()
         needed: dict[int, PriceSeries] = {}
         for watch, ticks in found:
+            if watch.rule is Rule.BELOW and watch.state.armed and watch.state.said is None:
+                continue
+            wish = watch.wish
             for one in ticks:
-                if watch.rule is not Rule.BELOW or self._state_without_history(watch, watch.wish, one) is None:
+                if watch.rule is not Rule.BELOW or self._state_without_history(watch, wish, one) is None:
                     needed[one.series.id] = one.series
                     told.add(watch.said_series)
         self._told |= {one.id: one for one in self.unit.prices.some(one for one in told if one is not None)}

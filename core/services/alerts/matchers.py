@@ -16,7 +16,7 @@ from decimal import Decimal
 import numpy as np
 
 from core.geo import Point, distance_m
-from core.ports import StationSpot, UnitOfWork
+from core.ports import CircleRow, StationSpot, UnitOfWork
 from core.prices.areas import AreaMatcher, AreaWish
 from core.prices.heap import Ints
 from core.prices.matching import VALUE_BITS, StationMatcher, Ticks, falling, units_up
@@ -61,8 +61,11 @@ class Matchers:
             for row in page:
                 stations[row.rule].put(row.id, row.series_id & _PLACES, row.level, row.again_level)
         circles: dict[Rule, list[AreaWish]] = defaultdict(list)
-        for watches in unit.watches.areas(at):
-            for one in watches:
+        for areas in unit.watches.circles(at):
+            for area in areas:
+                circles[area.rule] += _circle(area)
+        for ways in unit.watches.ways(at):
+            for one in ways:
                 circles[one.rule] += _circles(one)
         with self._lock:
             for rule in PRICE_RULES:
@@ -83,27 +86,31 @@ class Matchers:
             for one in new:
                 if one.series_id:
                     self._put_station(one.id, one.rule, one.series_id, one.level, one.again_level)
-            for wide in unit.watches.some(one.id for one in new if not one.series_id):
-                self._put_circles(wide)
+            self._put_circles(unit.watches.some(one.id for one in new if not one.series_id))
 
     def put(self, watches: Iterable[StandingWatch]) -> None:
         """Of some that are known other levels."""
         with self._lock:
+            wide = []
             for one in watches:
                 self._recent[one.id] = one.level, one.again_level
                 if isinstance(one.place, StationGuns):
                     self._put_station(one.id, one.rule, one.place.series_id, one.level, one.again_level)
                 else:
-                    self._put_circles(one)
+                    wide.append(one)
+            self._put_circles(wide)
 
     def _put_station(self, number: int, rule: Rule, series_id: int, level: int, again_level: int | None) -> None:
         for one in _levels(rule, level, again_level):
             self._stations[rule].add(number, series_id & _PLACES, one)
 
-    def _put_circles(self, watch: StandingWatch) -> None:
-        self._has_areas[watch.rule] = True
-        for circle in _circles(watch):
-            self._areas[watch.rule].add(circle)
+    def _put_circles(self, watches: Sequence[StandingWatch]) -> None:
+        circles: dict[Rule, list[AreaWish]] = defaultdict(list)
+        for one in watches:
+            circles[one.rule] += _circles(one)
+        for rule, its in circles.items():
+            self._has_areas[rule] = True
+            self._areas[rule].add_all(its)
 
     # --- matching ---------------------------------------------------------------------------------------------
 
@@ -222,6 +229,12 @@ def _circles(one: StandingWatch) -> Iterator[AreaWish]:
     for centre, radius_m in links:
         for level in _levels(one.rule, one.level, one.again_level):
             yield AreaWish(one.id, centre.lat, centre.lng, radius_m, level, plugs, power_w, operator)
+
+
+def _circle(row: CircleRow) -> Iterator[AreaWish]:
+    power_w, operator = _watts(row.min_power_kw), operator_number(row.operator_id)
+    for level in _levels(row.rule, row.level, row.again_level):
+        yield AreaWish(row.id, row.lat, row.lng, row.radius_m, level, row.plugs, power_w, operator)
 
 
 def chain(way: Way) -> Iterator[tuple[Point, int]]:
