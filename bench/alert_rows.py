@@ -3,12 +3,12 @@
     python -m bench.alert_rows [--watches 100000 1000000] [--series 50000] [--json]
 
 The real services do it: the clock is set to a step of the tariffs, nothing is pushed, all prices rise or fall at
-once; four hours later they fall again, and nobody is told the same again. Seven of ten watches are on a station, three
-on a circle of one to five kilometres with some hundred stations; nine of ten are for a price, the others for so much
-below the usual one or the lowest of a month. One in twenty of those for a price comes true. Every third watch is
-another driver's, all of them on Telegram. Seconds on the wall ("cpu": of this process alone, as the machine is shared);
-the same without watches is `python -m bench.boundaries`. SQLite is a file with synchronous=FULL, PostgreSQL commits to
-disk; where its server is not installed it is left out, with the reason.
+once; four hours later they fall again, and nobody is told the same again. Seven of ten watches are on a station,
+three on a circle of one to five kilometres with some hundred stations; nine of ten are for a price, the others for so
+much below the usual one or the lowest of a month. One in twenty of those for a price comes true. Every third watch is
+another driver's, all of them on Telegram. Seconds on the wall ("cpu": of this process alone, as the machine is
+shared); the same without watches is `python -m bench.boundaries`. SQLite is a file with synchronous=FULL, PostgreSQL
+commits to disk; where its server is not installed it is left out, with the reason.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class Judged:
 
     watch: StandingWatch
     alert: NewAlert | None = None
+    tick: SeriesTick | None = None  # that it is about
 
 
 class Judge:
@@ -67,12 +68,13 @@ class Judge:
                     told.add(watch.said_series)
         self._told |= {one.id: one for one in self.unit.prices.some(one for one in told if one is not None)}
         self.histories.read([*needed.values(), *self._told.values()])
-        judged = (self.of(watch, ticks) for watch, ticks in found)
-        return [one for one in judged if one is not None]
+        judged = [one for one in (self._of(watch, ticks) for watch, ticks in found) if one is not None]
+        self.histories.read(one.tick.series for one in judged if one.tick is not None)
+        return [self._weighed(one) for one in judged]
 
-    def of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> Judged | None:
+    def _of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> Judged | None:
         """None: nothing to say, and nothing to keep."""
-        if not watch.live(self.at) or watch.rule is Rule.GUN_FREE:
+        if watch.rule is Rule.GUN_FREE:
             return None
         wish = watch.wish
         if watch.rule is not Rule.BELOW:
@@ -88,7 +90,7 @@ class Judge:
         spoken, alert = judge(wish, state, best.tick)
         if alert is None:
             return _looked_at(watch, pause_ends(wish, state, best.tick))
-        return Judged(self._spoken(watch, spoken, best), self._alert(watch, alert, best, len(met) - 1))
+        return Judged(self._spoken(watch, spoken, best), _alert(watch, alert, best, len(met) - 1), best)
 
     def _met(self, watch: StandingWatch, wish: Watch, ticks: Sequence[SeriesTick]) -> list[tuple[SeriesTick, Level]]:
         found = []
@@ -151,25 +153,37 @@ class Judge:
         # Found by the lower level from now on.
         return replace(after_alert(watch, state, one.series.id, None), changed_at=self.at)
 
-    def _alert(self, watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
-        before = alert.before if alert.before is not None else _price_before(self._with_history(one).tick)
-        return NewAlert(
-            watch_id=watch.id,
-            user_id=watch.user_id,
-            series_id=one.series.id,
-            station_id=one.series.station_id,
-            version=version_key(one.series.id, alert.tariff_id, alert.at),
-            rule=watch.rule,
-            at=alert.at,
-            price=alert.price,
-            before=before,
-            value=alert.value,
-            threshold=alert.threshold,
-            currency=one.tick.currency,
-            tariff_id=alert.tariff_id,
-            worth=_worth(watch.rule, alert.value, alert.price, before),
-            also=also,
-        )
+    def _weighed(self, one: Judged) -> Judged:
+        """With what it cost before, and what it is worth: the share saved against the usual price, per mille; where
+        nobody can say what is usual, against the one before."""
+        if one.alert is None or one.tick is None or one.alert.price is None:
+            return one
+        tick, price = self._with_history(one.tick).tick, one.alert.price
+        before = one.alert.before if one.alert.before is not None else _price_before(tick)
+        usual = tick.history.usual(tick.at)
+        against = before if usual is None else usual.median
+        saved = 1 - price / against if against else Decimal(0)
+        worth = min(max(int(saved * 1000), 0), _MOST_WORTH)
+        return replace(one, alert=replace(one.alert, before=before, worth=worth))
+
+
+def _alert(watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
+    return NewAlert(
+        watch_id=watch.id,
+        user_id=watch.user_id,
+        series_id=one.series.id,
+        station_id=one.series.station_id,
+        version=version_key(one.series.id, alert.tariff_id, alert.at),
+        rule=watch.rule,
+        at=alert.at,
+        price=alert.price,
+        before=alert.before,
+        value=alert.value,
+        threshold=alert.threshold,
+        currency=one.tick.currency,
+        tariff_id=alert.tariff_id,
+        also=also,
+    )
 
 
 def _looked_at(watch: StandingWatch, moment: datetime | None) -> Judged | None:
@@ -183,14 +197,3 @@ def _price_before(tick: Tick) -> Decimal | None:
     """What it cost before it began to cost this, where no tick says so."""
     began = tick.history.price_since(tick.at)
     return None if began is None else tick.history.price_at(began - timedelta(seconds=1))
-
-
-def _worth(rule: Rule, value: Decimal, price: Decimal | None, before: Decimal | None) -> int:
-    """The share saved, per mille: against the usual price, or the one before."""
-    if rule is Rule.BELOW_USUAL:
-        saved = 1 - value
-    elif price is None or not before:
-        return 0
-    else:
-        saved = 1 - price / before
-    return min(max(int(saved * 1000), 0), _MOST_WORTH)

@@ -46,6 +46,20 @@ def test_a_boundary_with_nothing_pushed_makes_a_message_until_the_next_one(watch
     assert row.expires_at == datetime(2026, 11, 24, 0, 0, tzinfo=UTC), "eight in the morning, when it rises"
 
 
+def test_what_it_is_worth_is_measured_against_the_usual_price(watching: Watching) -> None:
+    """At night it always costs a third less: that is nothing special."""
+    watching.costs("1.20", evening="0.80")
+    for _ in range(21):
+        watching.world.clock.advance(days=1)
+        watching.costs("1.20", evening="0.80")
+    watching.watch(watching.person("1"), "0.90")
+    (alert,) = watching.wait(hours=9)
+    assert (alert.price, alert.before, alert.worth) == (Decimal("0.80"), Decimal("1.20"), 0)
+    watching.watch(watching.person("2"), "0.70")
+    (alert,) = watching.costs("1.20", evening="0.68")
+    assert alert.worth == 150
+
+
 def test_a_flapping_price_is_told_once_a_day(watching: Watching) -> None:
     watch = watching.watch(watching.person("1"), "1.00")
     assert len(watching.costs("0.95")) == 1
