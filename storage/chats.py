@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
@@ -77,7 +76,7 @@ class SqlChats:
         said = {row["address"]: row["said"] for row in rows_by(self.db, _SAID, outbox.c.address, openids)}
         left = {row["openid"]: row["left"] for row in rows_by(self.db, _LEFT, leaves.c.openid, openids)}
         return [
-            replace(_chat(row), said=said.get(row["external_id"], 0), leaves=int(left.get(row["external_id"], 0)))
+            _chat(row, said.get(row["external_id"], 0), int(left.get(row["external_id"], 0)))
             if row["channel"] == Channel.WECHAT.value
             else _chat(row)
             for row in rows
@@ -125,7 +124,7 @@ def _named(identity: Identity) -> tuple[ColumnElement[bool], ...]:
     return (identities.c.channel == identity.channel.value, identities.c.external_id == identity.external_id)
 
 
-def _chat(row: RowMapping) -> Chat:
+def _chat(row: RowMapping, said: int = 0, leaves: int = 0) -> Chat:
     identity = Identity(Channel(row["channel"]), row["external_id"])
     used_at = row["used_at"] or row["linked_at"]
-    return Chat(identity, used_at, gone=row["gone_at"] is not None, closed=row["closed_at"] is not None)
+    return Chat(identity, used_at, row["gone_at"] is not None, row["closed_at"] is not None, said, leaves)

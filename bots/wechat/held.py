@@ -32,10 +32,12 @@ class Held:
         """The answer, with what was held before it as far as there is room."""
         if visitor.user.stopped:
             return answer
+        looking = self._pool.submit(self.telling.held, visitor.user.id)
         try:
-            now = self._pool.submit(self.telling.held, visitor.user.id).result(self._patience_s)
+            now = looking.result(self._patience_s)
             return answer if now is None else self._together(visitor, now, answer)
         except TimeoutError:
+            looking.cancel()
             log.warning("what was held took too long to look at")
         except Exception:
             log.exception("what was held could not be shown")

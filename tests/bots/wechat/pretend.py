@@ -36,6 +36,7 @@ ACCOUNT = "gh_0123456789ab"
 LIN = "oLin-_0123456789012345678901"
 GCJ = HERE.to(Datum.GCJ02)
 WEI = "oWei-_0123456789012345678901"
+SILENT_FOR_S = 0.6
 
 
 def cipher(aes_key: str) -> Cipher[modes.CBC]:
@@ -326,6 +327,9 @@ class Api:
         return {"errcode": 40066, "errmsg": "invalid url"}
 
 
+SILENCE = object()  # as an answer: none comes
+
+
 class _ApiHandler(BaseHTTPRequestHandler):
     server: _ApiServer
     protocol_version = "HTTP/1.1"
@@ -336,6 +340,10 @@ class _ApiHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kind = self.headers.get("Content-Type") or ""
         answer = self.server.api.answer(ApiCall(self.command, parts.path, query, body, kind))
+        if answer is SILENCE:
+            threading.Event().wait(SILENT_FOR_S)
+            self.close_connection = True
+            return
         status, data = 200, answer
         if isinstance(answer, tuple):
             status, data = answer

@@ -29,7 +29,7 @@ from core.services.outbox import OutboxService
 from core.station import Station
 from core.user import Channel, Identity
 from storage.tables import channel_pauses
-from tests.bots.wechat.pretend import AES_KEY, APP_ID, LIN, SECRET, TOKEN, Api, Platform, served, serving_api
+from tests.bots.wechat.pretend import AES_KEY, APP_ID, LIN, SECRET, SILENCE, TOKEN, Api, Platform, served, serving_api
 from tests.world import World, make_world
 
 ALERTS, OTHERS = "T-alerts", "T-others"
@@ -239,6 +239,7 @@ def test_a_template_that_is_not_described_is_refused(text: str) -> None:
 # --- what becomes of an alert ---------------------------------------------------------------------------------
 
 REFUSED_TOKEN = {"errcode": 40001, "errmsg": "invalid credential"}
+BROKEN = (502, b"<html>")
 NOTHING, HELD, AGAIN = "-", "held", "again"
 # (channel, what WeChat answers): what becomes of the alert where the person has a leave, and where they have none;
 # then what is remembered.
@@ -252,7 +253,8 @@ MEETS: list[tuple[str, Any, str, str, str]] = [
     ("wechat", {"errcode": 47003}, "dead", "dead", NOTHING),
     ("wechat", REFUSED_TOKEN, AGAIN, AGAIN, NOTHING),
     ("wechat", {"errcode": -1}, AGAIN, AGAIN, NOTHING),
-    ("wechat", (502, b"<html>"), "uncertain", "uncertain", "paused"),
+    ("wechat", BROKEN, "uncertain", "uncertain", "paused"),
+    ("wechat", SILENCE, "uncertain", "uncertain", "paused"),
     ("wechat_leave", {"errcode": 0}, "sent", HELD, "one leave less"),
     ("wechat_leave", {"errcode": 45009}, HELD, HELD, "paused"),
     ("wechat_leave", {"errcode": 45015}, HELD, HELD, "closed"),
@@ -262,14 +264,17 @@ MEETS: list[tuple[str, Any, str, str, str]] = [
     ("wechat_leave", {"errcode": 47003}, "dead", HELD, NOTHING),
     ("wechat_leave", REFUSED_TOKEN, AGAIN, HELD, NOTHING),
     ("wechat_leave", {"errcode": -1}, AGAIN, HELD, NOTHING),
-    ("wechat_leave", (502, b"<html>"), "uncertain", HELD, "paused"),
+    ("wechat_leave", BROKEN, "uncertain", HELD, "paused"),
+    ("wechat_leave", SILENCE, "uncertain", HELD, "paused"),
 ]
 
 
+def named(answer: Any) -> str:
+    return str(answer["errcode"]) if isinstance(answer, dict) else "502" if answer is BROKEN else "silence"
+
+
 @pytest.mark.parametrize("leaves", [2, 0], ids=["with leaves", "without"])
-@pytest.mark.parametrize(
-    "meets", MEETS, ids=lambda one: f"{one[0]} {one[1].get('errcode') if isinstance(one[1], dict) else 502}"
-)
+@pytest.mark.parametrize("meets", MEETS, ids=lambda one: f"{one[0]} {named(one[1])}")
 def test_what_becomes_of_an_alert(house: House, meets: tuple[str, Any, str, str, str], leaves: int) -> None:
     channel, answer, with_leave, without, remembered = meets
     house.platform.answers[CUSTOM if channel == "wechat" else BIZSEND] = [answer]
