@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bots.wechat import watch_words
-from bots.wechat.watch_words import Verb
 from core.scan import Promised
 from core.services.linking import code_in
 from core.wishes import Mode, Sort
@@ -142,7 +141,6 @@ CLICKS = {
     "receipts": Words(Wish.RECEIPTS),
     "safety": Words(Wish.SAFETY),
     "language": Words(Wish.LANGUAGE),
-    "watches": Words(Wish.WATCHES, f"{Verb.LIST} 0"),
     "help": Words(Wish.HELP),
 }
 _ENERGY = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?)\s*(?:度电?|千瓦时|kwh|kw·h)")

@@ -184,6 +184,7 @@ def charging(town: Town, language: str = "zh-CN") -> ChargingDriver:
 def test_stop_may_mean_the_charge_or_the_messages(town: Town) -> None:
     lin = charging(town)
     assert "要结束充电，回复“停止充电”" in lin.says("停止")
+    assert "要结束充电，回复“停止充电”" in lin.says("停"), "that word is for watches too"
     assert "不再主动发消息" in lin.says("停止消息")
     assert "要结束这次充电吗？" in lin.says("停止充电")
     assert "好的，不停止。" in lin.says("否")

@@ -10,8 +10,6 @@ import pytest
 
 from bots.wechat.account import Visitor
 from bots.wechat.held import Held
-from bots.wechat.menu import menu
-from bots.wechat.words import CLICKS
 from core.prices.watching import Rule
 from core.station import Station
 from core.user import Channel, Identity
@@ -215,12 +213,6 @@ def test_an_area_is_shown_as_the_list_around_it(lin: Driver, world: World) -> No
     for price in ("1.00", "0.70"):
         costs(world, price)
     assert lin.says(f"看 {one.id}").splitlines()[2] == LOTUS
-
-
-def test_a_bare_stop_while_charging_is_about_the_charge() -> None:
-    # The words themselves; the charge is in test_charge.
-    assert set(CLICKS) >= {"watches"}
-    assert all(len(button.get("sub_button", [])) <= 5 for button in menu("https://k.example")["button"])
 
 
 # --- what was held --------------------------------------------------------------------------------------------
