@@ -89,10 +89,6 @@ class AlertsNow:
     def ids(self) -> list[int]:
         return [number for one in self.alerts for number in one.ids]
 
-    @property
-    def watches(self) -> list[StandingWatch]:
-        return list({one.watch.id: one.watch for one in self.alerts}.values())
-
 
 class TellingService:
     """Safe from many threads. Reads only, except `told`."""
