@@ -147,9 +147,7 @@ def _chat_callbacks(settings: Settings, services: Services) -> list[Blueprint]:
         photos = Photos(read_codes, speaks, config.api_base)
         leaves = bootstrap.wechat_leaves(settings, services.database, services.clock)
         found.append(
-            blueprint(
-                services, config, sender=api, unionids=unionids, photos=photos, pictures=speaks, leaves=leaves
-            )
+            blueprint(services, config, sender=api, unionids=unionids, photos=photos, pictures=speaks, leaves=leaves)
         )
     return found
 

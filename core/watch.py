@@ -35,6 +35,9 @@ _WORDS_MAX = 80
 ANY_PRICE = (1 << VALUE_BITS) - 1  # a level that every falling price reaches: `judge` decides
 
 
+KEPT_TO_PLACES = 3  # of a degree: about a hundred metres
+
+
 class Where(StrEnum):
     STATION = "station"
     AREA = "area"
@@ -153,6 +156,12 @@ def _off_leg_m(one: Point, other: Point, point: Point) -> float:
 
 
 Place = StationGuns | Area | Way
+
+
+def about(point: Point) -> Point:
+    """As near as a person's places are kept."""
+    here = point.wgs84
+    return Point(round(here.lat, KEPT_TO_PLACES), round(here.lng, KEPT_TO_PLACES))
 
 
 @dataclass(frozen=True, slots=True)

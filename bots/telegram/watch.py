@@ -29,7 +29,7 @@ from core.services.alternatives import Alternative, alternatives
 from core.services.finder import FIRST_RADIUS_M
 from core.services.watches import USUAL_PERCENT, Made, Wishable
 from core.station import Station
-from core.watch import Area, Needs, StandingWatch, StationGuns, Way
+from core.watch import Area, Needs, StandingWatch, StationGuns, Way, about
 from core.wishes import Filters, Sort
 
 router = Router(name="watch")
@@ -37,8 +37,6 @@ router = Router(name="watch")
 AT_THE_STATION_M = 50
 NEARBY_SHOWN = 2
 LOOKED_AT = 5
-# About a hundred metres: an area is kept no finer than where a watch was set from.
-PLACES = 3
 _A_BIT_LESS, _CENT = Decimal("0.95"), Decimal("0.01")
 
 
@@ -156,7 +154,7 @@ def _around(visit: Visit, search: Search, radius_m: int | None) -> Around:
     nearest = finder.near(search.point, visit.wishes(Sort.DISTANCE), limit=1).offers
     operators = [value for value, _ in finder.operators_near(search.point)] if len(filters.operators) == 1 else []
     operator_id = next((one for one in filters.operators if one in operators), "")
-    centre = rounded(search.point)
+    centre = about(search.point)
     currency, cheapest = cheapest_of(cheap.offers)
     return Around(
         area=Area(centre, radius_m, needs(filters, cheap.offers, operator_id)),
@@ -171,11 +169,6 @@ def needs(filters: Filters, offers: Sequence[Offer], operator_id: str = "") -> N
     """Without a filter the plugs that the list is about: what a slow gun costs says nothing about fast ones."""
     plugs = filters.plugs or frozenset(one.connector.plug for one in offers)
     return Needs(plugs, filters.min_power_kw, operator_id)
-
-
-def rounded(point: Point) -> Point:
-    here = point.wgs84
-    return Point(round(here.lat, PLACES), round(here.lng, PLACES))
 
 
 def name_of(one: Station) -> str:

@@ -26,13 +26,13 @@ from bots.telegram.linking import only_in_private
 from bots.telegram.markup import bold, ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.visit import Visit
-from bots.telegram.watch import answer, area_wishes, cheapest_of, name_of, needs, place, rounded
+from bots.telegram.watch import answer, area_wishes, cheapest_of, name_of, needs, place
 from bots.telegram.watch_codes import read_wish, wish_code
 from bots.wording import N_
 from core.errors import UserError
 from core.geo import Point, distance_m
 from core.services.watches import Wishable
-from core.watch import Way
+from core.watch import Way, about
 from core.wishes import Sort, Wishes
 
 router = Router(name="watch_way")
@@ -74,7 +74,7 @@ class Draft:
         bad_wish = wish and not re.fullmatch(r"[a-z][0-9.]{1,12}~([A-Z]{3})?", wish)
         if (days and days not in DAYS) or (hours and hours not in known) or bad_wish:
             raise UserError("old_button")
-        return cls((rounded(unpack_point(text[:9])), rounded(unpack_point(text[9:18]))), days, hours, wish)
+        return cls((about(unpack_point(text[:9])), about(unpack_point(text[9:18]))), days, hours, wish)
 
     @property
     def clock(self) -> tuple[time, time]:
@@ -128,7 +128,7 @@ async def typed(message: Message, visit: Visit, asked: WayAsked) -> None:
 
 async def _take(visit: Visit, asked: WayAsked, point: Point, name: str) -> None:
     """One more end is known. Raises UserError("bad_way") where they are too far apart."""
-    say, ends = visit.say, (*asked.ends, (rounded(point), money.clean(name, NAME_MAX)))
+    say, ends = visit.say, (*asked.ends, (about(point), money.clean(name, NAME_MAX)))
     if len(ends) == 2:
         Way((ends[0][0], ends[1][0]), WIDTH_M, _WORKDAYS, time(7), time(9), "UTC")
     visit.expected.ask(visit.chat_id, WayAsked(ends), visit.now)
@@ -142,7 +142,7 @@ async def _take(visit: Visit, asked: WayAsked, point: Point, name: str) -> None:
 def _near_name(visit: Visit, point: Point) -> str:
     """How a point is called: after the nearest station, if there is one near."""
     offers = visit.services.finder.near(point, Wishes(sort=Sort.DISTANCE), limit=1).offers
-    here = rounded(point)
+    here = about(point)
     return name_of(offers[0].station) if offers else f"{here.lat:.3f}, {here.lng:.3f}"
 
 

@@ -40,6 +40,7 @@ from core.watch import (
     StandingWatch,
     StationGuns,
     Way,
+    about,
     first_level,
     renewed,
 )
@@ -49,7 +50,6 @@ NOTE_AFTER = timedelta(days=30)
 _A_BIT_LESS, _NEAR_LOWEST, _WORTH_IT = Decimal("0.95"), Decimal("1.05"), Decimal("0.98")
 _CENT = Decimal("0.01")
 _STATIONS_LOOKED_AT = 500
-_ORIGIN_PLACES = 3  # about a hundred metres
 _BEATS = Decimal("0.98")
 
 
@@ -150,13 +150,15 @@ class WatchService:
     def watch_area(
         self, user_id: str, area: Area, rule: Rule, amount: Decimal, *, currency: str = "", label: str
     ) -> Made:
-        """Watch every station in a circle. `currency` is needed for a price."""
+        """Watch every station in a circle. `currency` is needed for a price. Its middle is kept to 100 m."""
+        area = replace(area, centre=about(area.centre))
         return self._watch_around(user_id, area, rule, amount, currency, label, area.centre, area.radius_m)
 
     def watch_way(
         self, user_id: str, way: Way, rule: Rule, amount: Decimal, *, currency: str = "", label: str
     ) -> Made:
-        """Watch the stations along a way, at the hours it is driven."""
+        """Watch the stations along a way, at the hours it is driven. Its points are kept to 100 m."""
+        way = replace(way, points=tuple(map(about, way.points)))
         lats, lngs = [one.lat for one in way.points], [one.lng for one in way.points]
         middle = Point((min(lats) + max(lats)) / 2, (min(lngs) + max(lngs)) / 2)
         reach_m = (max(lats) - min(lats) + max(lngs) - min(lngs)) * 111_320 / 2 + way.width_m
@@ -334,10 +336,7 @@ def _offered(history: PriceHistory, price: Decimal, now: datetime) -> list[Wisha
 
 
 def _watch(user_id: str, place: Place, wish: Watch, label: str, now: datetime, origin: Point | None) -> StandingWatch:
-    near = None
-    if origin is not None:
-        here = origin.wgs84
-        near = Point(round(here.lat, _ORIGIN_PLACES), round(here.lng, _ORIGIN_PLACES))
+    near = None if origin is None else about(origin)
     gun = wish.rule is Rule.GUN_FREE
     return StandingWatch(
         id=0,

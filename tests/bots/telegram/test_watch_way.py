@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from bots.telegram.buttons import MOST_BYTES, Act, pack, unpack
 from bots.telegram.expected import WAITS_FOR
-from bots.telegram.watch import rounded
 from bots.telegram.watch_codes import shared, wish_code
 from bots.telegram.watch_way import DAYS, HOURS, Draft
 from core.errors import UserError
@@ -22,7 +21,7 @@ from core.geo import Point
 from core.prices.watching import Rule
 from core.services.watches import Wishable
 from core.station import Plug
-from core.watch import Needs, Way
+from core.watch import Needs, Way, about
 from core.wishes import Filters
 from tests.bots.telegram.house import house
 from tests.bots.telegram.server import BotApi, Shown
@@ -161,7 +160,7 @@ def test_only_between_the_two_of_us(lin: Talk) -> None:
     assert "private chat" in group.toast
 
 
-_points = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180)).map(rounded)
+_points = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180)).map(about)
 _wishes = st.builds(Wishable, st.sampled_from(Rule), st.decimals(0, 99_999, places=4))
 
 
