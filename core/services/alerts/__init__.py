@@ -1,6 +1,7 @@
 """Alerts: when watches come true, and what of it is still true when it is said.
 
 matchers   all live watches in memory: which of them a batch of ticks may concern
+histories  what was before, of many guns at once
 judging    whether one that was matched speaks, by its state and the history of its guns
 looking    what time alone makes true: pauses that end, guns that become free, what is usual at another hour
 writing    from alerts to one message a driver
@@ -81,7 +82,7 @@ class AlertService:
         with self._looking(now) as (unit, looker):
             due = unit.watches.due(now, DUE_AT_ONCE)
             self._keep(unit, looker.due(due), now)
-        return len(due) == DUE_AT_ONCE
+        return looker.more or len(due) == DUE_AT_ONCE
 
     def _look_at_guns(self) -> bool:
         now = self.clock.now()

@@ -5,6 +5,7 @@ Each look does one part of what is due and ends its transaction, so that prices 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from core.services.prices.past import Steps
 from core.watch import Area, NewAlert, StandingWatch, StationGuns, Way, after_alert
 
 DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE = 500, 500, 200
+DUE_WITHIN_S = 0.5  # nobody else writes to SQLite meanwhile
 # A usual price has moved along with a new one after four weeks; a week more for those that were not asked meanwhile.
 USUAL_MOVES_FOR = timedelta(days=35)
 # While nobody tells of the guns they are looked at less often.
@@ -36,16 +38,22 @@ class Looker:
     def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps) -> None:
         self.unit, self.at = unit, at
         self.histories = Histories(unit, at, steps)
+        self.more = False  # to be looked at at once
 
     # --- pauses and hours -------------------------------------------------------------------------------------
 
     def due(self, watches: Sequence[StandingWatch]) -> list[Judged]:
-        """Those whose time has come, asked by what is true now."""
+        """Those whose time has come, asked by what is true now, as far as the time goes: all stations of an area are
+        looked at. The others stay due."""
+        began = time.monotonic()
         at_stations = {one.place.series_id for one in watches if isinstance(one.place, StationGuns)}
         series = {one.id: one for one in self.unit.prices.some(at_stations)}
         self.histories.read(series.values())
         found = []
         for one in watches:
+            if time.monotonic() - began > DUE_WITHIN_S:
+                self.more = True
+                break
             if isinstance(one.place, StationGuns):
                 its = [series[one.place.series_id]] if one.place.series_id in series else []
                 judged = self._asked(one, its, {})
