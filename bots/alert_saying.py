@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from bots.saying import Sender, reached, resting
+from bots.saying import Sender, reached
 from bots.wording import Wording, wording
 from core.outbox import Fate, OutboxRow, Result
 from core.ports import Clock, Database
@@ -78,9 +78,6 @@ class AlertSaying:
         return _Ready(sender, wording(reach.language), now)
 
     def _send(self, row: OutboxRow, ready: _Ready) -> Result:
-        rest = resting(self.database, self.clock, row)
-        if rest is not None:
-            return rest
         result = ready.sender.send_alerts(row, ready.say, ready.now)
         if result.fate is Fate.SENT:
             self._told(row, ready.now)

@@ -42,14 +42,6 @@ def reached(database: Database, clock: Clock, row: OutboxRow) -> Reach | Result:
     return reach
 
 
-def resting(database: Database, clock: Clock, row: OutboxRow) -> Result | None:
-    """What a platform has asked of another process since the row was claimed: each call in a pause lengthens it."""
-    now = clock.now()
-    with database.read() as unit:
-        until = unit.outbox.paused(now).get(row.channel)
-    return None if until is None else Result(Fate.LATER, error="its channel rests", retry_after=until - now)
-
-
 class Saying:
     """Handles rows of kind "say". `senders` by channel of the outbox."""
 
@@ -68,7 +60,7 @@ class Saying:
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             log.exception("a message cannot be put into words", extra={"outbox_id": row.id})
             return Result(Fate.REFUSED, error=f"cannot be put into words: {type(error).__name__}")
-        return resting(self.database, self.clock, row) or sender.send(row, said)
+        return sender.send(row, said)
 
     @staticmethod
     def _said(row: OutboxRow, reach: Reach) -> Said:

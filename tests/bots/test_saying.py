@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import time, timedelta
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -112,25 +112,6 @@ def test_a_chat_that_became_somebody_elses_hears_nothing(talk: Talk) -> None:
         unit.people.move_identity(Identity(Channel.TELEGRAM, "7"), other.id, talk.world.clock.now())
     assert talk.delivered(row_id).state is OutboxState.DEAD
     assert talk.chat.heard == []
-
-
-def test_a_pause_that_was_asked_for_meanwhile_is_kept(talk: Talk) -> None:
-    row_id, now = talk.written(), talk.world.clock.now()
-
-    saying = talk.saying
-
-    def asked_meanwhile(row: OutboxRow) -> Result:
-        """Another process is told to wait, after this one has claimed its row."""
-        with talk.world.services.database.write() as unit:
-            unit.outbox.pause("telegram", now + timedelta(seconds=30))
-        return saying(row)
-
-    talk.outbox.handlers = {"say": asked_meanwhile}
-    row = talk.delivered(row_id)
-    assert (row.state, row.attempts, row.next_at) == (OutboxState.PENDING, 0, now + timedelta(seconds=30))
-    assert talk.chat.heard == []
-    talk.world.clock.advance(seconds=31)
-    assert talk.delivered(row_id).state is OutboxState.SENT
 
 
 def test_a_channel_that_is_not_set_up_is_no_way(talk: Talk) -> None:
