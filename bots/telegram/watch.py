@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
 
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
@@ -19,25 +16,20 @@ from bots.telegram.markup import bold, ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.visit import Visit
 from bots.telegram.watch_codes import Wanted, read_wish, wish_code
+from bots.watched_areas import Around, around
 from core.errors import UserError
 from core.geo import Point, distance_m
 from core.ports import GunsNow
-from core.prices.areas import LEAST_RADIUS_M, MOST_RADIUS_M
-from core.prices.watching import Rule
-from core.ranking import Offer, main_currency
 from core.services.alternatives import Alternative, alternatives
-from core.services.finder import FIRST_RADIUS_M
-from core.services.watches import USUAL_PERCENT, Made, Wishable
+from core.services.watches import Made
 from core.station import Station
-from core.watch import Area, Needs, StandingWatch, StationGuns, Way, about
-from core.wishes import Filters, Sort
+from core.watch import Area, StandingWatch, StationGuns, Way
+from core.wishes import Filters
 
 router = Router(name="watch")
 
 AT_THE_STATION_M = 50
 NEARBY_SHOWN = 2
-LOOKED_AT = 5
-_A_BIT_LESS, _CENT = Decimal("0.95"), Decimal("0.01")
 
 
 # --- a station ----------------------------------------------------------------------------------------------------
@@ -107,112 +99,51 @@ def _free_nearby(visit: Visit, guns: StationGuns) -> list[Alternative]:
 # --- an area --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """The stations of a list as an area: how it is called, and what the cheapest of them asks now.
-
-    `dropped`: filters are on that a watch does not know.
-    """
-
-    area: Area
-    label: str
-    currency: str
-    cheapest: Decimal | None
-    dropped: bool
-
-
 @router.callback_query(Pressed(Act.AREA))
 async def area(call: CallbackQuery, visit: Visit, button: Button, search: Search) -> None:
     """From the list: what can be wished around this point. From there: the wish."""
     only_in_private(visit)
     if not button.value:
-        around = await visit.run_core(_around, visit, search, None)
-        await place(call, visit, _area_offered(visit, search, around))
+        here = await visit.run_core(_around, visit, search, None)
+        await place(call, visit, _area_offered(visit, search, here))
         return
     found = re.fullmatch(r"([0-9]{3,6})~([a-z][0-9.]{1,12})~([A-Z]{3})?", button.value)
     if not found:
         raise UserError("old_button")
-    wish, around = read_wish(found[2]), await visit.run_core(_around, visit, search, int(found[1]))
+    wish, here = read_wish(found[2]), await visit.run_core(_around, visit, search, int(found[1]))
     one = await visit.run_core(
         visit.services.watches.watch_area,
         visit.user.id,
-        around.area,
+        here.area,
         wish.rule,
         wish.amount,
         currency=found[3] or "",
-        label=around.label,
+        label=here.label,
     )
     await place(call, visit, await answer(visit, one, [_back_to_list(visit, search)]))
 
 
 def _around(visit: Visit, search: Search, radius_m: int | None) -> Around:
-    """As the person's filters and the first list around the point see it."""
-    finder, filters = visit.services.finder, visit.user.filters
-    cheap = finder.near(search.point, visit.wishes(Sort.PRICE), limit=LOOKED_AT)
-    if radius_m is None:
-        radius_m = min(max(cheap.radius_m, LEAST_RADIUS_M), MOST_RADIUS_M) if cheap.offers else FIRST_RADIUS_M
-    nearest = finder.near(search.point, visit.wishes(Sort.DISTANCE), limit=1).offers
-    operators = [value for value, _ in finder.operators_near(search.point)] if len(filters.operators) == 1 else []
-    operator_id = next((one for one in filters.operators if one in operators), "")
-    centre = about(search.point)
-    currency, cheapest = cheapest_of(cheap.offers)
-    return Around(
-        area=Area(centre, radius_m, needs(filters, cheap.offers, operator_id)),
-        label=name_of(nearest[0].station) if nearest else f"{centre.lat:.3f}, {centre.lng:.3f}",
-        currency=currency,
-        cheapest=cheapest,
-        dropped=_others(filters, operator_id),
-    )
+    return around(visit.services, visit.user, search.point, radius_m)
 
 
-def needs(filters: Filters, offers: Sequence[Offer], operator_id: str = "") -> Needs:
-    """Without a filter the plugs that the list is about: what a slow gun costs says nothing about fast ones."""
-    plugs = filters.plugs or frozenset(one.connector.plug for one in offers)
-    return Needs(plugs, filters.min_power_kw, operator_id)
-
-
-def name_of(one: Station) -> str:
-    return one.name or one.address
-
-
-def cheapest_of(offers: Sequence[Offer]) -> tuple[str, Decimal | None]:
-    """The currency most of them have, and the lowest price per kWh in it."""
-    currency = main_currency(offers) or ""
-    prices = [one.quote.price_per_kwh for one in offers if one.quote and one.currency == currency]
-    return currency, min(prices, default=None)
-
-
-def _others(filters: Filters, operator_id: str) -> bool:
-    """Whether filters are on beside those that a watch knows."""
-    known = bool(filters.plugs) + (filters.min_power_kw is not None) + bool(operator_id)
-    return filters.active > known
-
-
-def area_wishes(cheapest: Decimal | None) -> list[Wishable]:
-    """A price a little below the cheapest, and so much below what is usual."""
-    offered = [Wishable(Rule.BELOW_USUAL, Decimal(USUAL_PERCENT))]
-    if cheapest is not None and (below := (cheapest * _A_BIT_LESS).quantize(_CENT, ROUND_DOWN)) > 0:
-        offered.insert(0, Wishable(Rule.BELOW, below))
-    return offered
-
-
-def _area_offered(visit: Visit, search: Search, around: Around) -> render.Rendered:
+def _area_offered(visit: Visit, search: Search, here: Around) -> render.Rendered:
     say = visit.say
-    lines = [bold(ours(watches.around(say, around.label, around.area)))]
-    if around.cheapest is not None:
-        price = money.per_kwh(say, around.cheapest, around.currency)
+    lines = [bold(ours(watches.around(say, here.label, here.area)))]
+    if here.cheapest is not None:
+        price = money.per_kwh(say, here.cheapest, here.currency)
         lines.append(f"💰 {ours(say('cheapest now {price}', price=price))}")
-    if around.dropped:
+    if here.dropped:
         lines.append(ours(say("Of your filters plug, power and one operator count; the others do not.")))
     lines += ["", ours(say("🔔 What shall I tell you of?"))]
     rows: list[Row] = [
         [
             button(
-                watches.button(say, one, around.currency),
-                pack(Act.AREA, search, f"{around.area.radius_m}~{wish_code(one)}~{around.currency}"),
+                watches.button(say, one, here.currency),
+                pack(Act.AREA, search, f"{here.area.radius_m}~{wish_code(one)}~{here.currency}"),
             )
         ]
-        for one in area_wishes(around.cheapest)
+        for one in here.wishes
     ]
     return render.message("\n".join(lines), inline([*rows, [_back_to_list(visit, search)]]))
 

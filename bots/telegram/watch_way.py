@@ -26,8 +26,9 @@ from bots.telegram.linking import only_in_private
 from bots.telegram.markup import bold, ours
 from bots.telegram.pressed import Pressed
 from bots.telegram.visit import Visit
-from bots.telegram.watch import answer, area_wishes, cheapest_of, name_of, needs, place
+from bots.telegram.watch import answer, place
 from bots.telegram.watch_codes import read_wish, wish_code
+from bots.watched_areas import area_wishes, cheapest_of, name_of, needs
 from bots.wording import N_
 from core.errors import UserError
 from core.geo import Point, distance_m

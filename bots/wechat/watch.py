@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from bots import money, watches
 from bots.watch_amounts import looks_like_amount, wish_in
+from bots.watched_areas import Around, around
 from bots.wechat.account import Visitor
 from bots.wechat.asked import KEPT_FOR, QUESTIONS_MAX, About, Asked, Question
 from bots.wechat.find import FindTalk
 from bots.wechat.leaves import Leaves
 from bots.wechat.memory import Memory
 from bots.wechat.render import NAME_MAX, SENTENCE_MAX, plain
-from bots.wechat.watch_area import Around, around
 from bots.wechat.watch_list import zone_of
 from bots.wechat.words import Wish, Words
 from bots.wording import phrases
