@@ -105,8 +105,9 @@ class SqlWatches:
             yield [_watch(row) for row in rows]
 
     def changed(self, since: datetime) -> list[LevelRow]:
-        wanted = (at_or_after(_W.changed_at, since), _W.rule.in_(_PRICES), _W.ended_at.is_(None))
-        return [_level(row) for row in self.db.execute(select(*_LEVEL).where(*wanted))]
+        # The rest is looked at here: without statistics PostgreSQL would walk the indexes of all that live for it.
+        rows = self.db.execute(select(*_LEVEL, _W.ended_at).where(at_or_after(_W.changed_at, since)))
+        return [_level(row[:-1]) for row in rows if row.ended_at is None and row.rule in _PRICES]
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:
         columns = stations.c
@@ -255,7 +256,9 @@ class SqlAlerts:
             self.db.execute(update(alerts).where(_A.id.in_(listed(self.db, chunk))).values(told_at=at))
 
     def waiting_rows(self, user_ids: Sequence[str]) -> Mapping[str, int]:
-        waiting = (_O["class"] == MessageClass.ALERT.value, _O.state == OutboxState.PENDING.value)
+        # So that only the index of people is used: without statistics PostgreSQL walks the whole queue for each.
+        pending = func.coalesce(_O.state, "") == OutboxState.PENDING.value
+        waiting = (_O["class"] == MessageClass.ALERT.value, pending)
         statement = select(_O.user_id, _O.id).where(*waiting).with_for_update()
         return {row["user_id"]: row["id"] for row in rows_by(self.db, statement, _O.user_id, user_ids)}
 
