@@ -14,7 +14,7 @@ from core.services.notify import tell
 from core.services.prices.past import Past, Steps
 from core.watch import Ended, StandingWatch, StationGuns
 
-ENDED_AT_ONCE = 500
+ENDED_AT_ONCE = 100  # each asks of a history
 NOTE_EVERY = timedelta(days=30)
 KEPT_FOR = timedelta(days=90)  # once they have ended
 ENDED, QUIET = "watch_ended", "watch_quiet"  # bots/wording/messages.py
