@@ -22,6 +22,8 @@ from core.watch import BEYOND_THE_CAP, DIGEST_AT, MOST_ALERTS_A_DAY, NewAlert, S
 # A price that nobody knows the end of is news for so long; a free gun is for less.
 NEWS_FOR, GUN_NEWS_FOR = timedelta(hours=12), timedelta(minutes=10)
 _LEAST = timedelta(minutes=15)
+# What had to wait for the morning is tried for so long then. Whether it is still true is asked as it leaves.
+_WAITED_FOR = timedelta(hours=3)
 _WORTH_IT = int(BEYOND_THE_CAP * 1000)
 _A_DAY = timedelta(days=1)
 
@@ -111,7 +113,7 @@ def _row(reach: Reach, alerts: Sequence[StoredAlert], at: datetime, until: datet
         address=way[1],
         user_id=reach.user_id,
         not_before=not_before,
-        expires_at=until,
+        expires_at=until if not_before is None else max(until, not_before + _WAITED_FOR),
         rank=_rank(worth),
     )
 

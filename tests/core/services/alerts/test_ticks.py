@@ -240,6 +240,16 @@ def test_quiet_hours_hold_a_message_back_until_their_end(watching: Watching) -> 
     assert row.next_at == datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
+def test_what_ends_before_the_quiet_does_is_looked_at_again_in_the_morning(watching: Watching) -> None:
+    """It may be as cheap by then as it was."""
+    lin = watching.person("1", quiet=QuietHours(time(19), time(9)), time_zone="Asia/Shanghai")
+    watching.costs("1.20", evening="0.90")
+    watching.watch(lin, "1.00")
+    assert len(watching.wait(hours=8, minutes=1)) == 1
+    (row,) = watching.rows()
+    assert row.expires_at is not None and row.expires_at > row.next_at + HOUR
+
+
 def test_beyond_six_a_day_the_next_ones_come_in_the_morning(watching: Watching) -> None:
     lin = watching.person("1", time_zone="Asia/Shanghai")
     names = [f"Station {n}" for n in range(8)]
@@ -253,6 +263,7 @@ def test_beyond_six_a_day_the_next_ones_come_in_the_morning(watching: Watching) 
     *sent, last = watching.rows()
     assert len(sent) == 6
     assert last.next_at == datetime(2026, 11, 24, 1, 0, tzinfo=UTC), "nine on their clock"
+    assert last.expires_at is not None and last.expires_at > last.next_at + HOUR, "it is still there then"
     # A third off is told all the same, and takes the other with it.
     watching.costs("0.80", names[7])
     watching.world.clock.advance(minutes=10)
