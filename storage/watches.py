@@ -111,7 +111,8 @@ class SqlWatches:
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:
         columns = stations.c
-        statement = select(columns.id, columns.lat, columns.lng, columns.operator_id)
+        listed = (columns.removed_at.is_(None), columns.public)
+        statement = select(columns.id, columns.lat, columns.lng, columns.operator_id).where(*listed)
         return {
             row["id"]: StationSpot(row["id"], Point(row["lat"], row["lng"]), row["operator_id"])
             for row in rows_by(self.db, statement, columns.id, station_ids)

@@ -113,7 +113,9 @@ class WatchRepository(Protocol):
         """Live ones with a price rule that were made or got other levels at or after this moment."""
         ...
 
-    def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]: ...
+    def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:
+        """Of those that everybody is shown."""
+        ...
 
     def stations_within(self, centre: Point, radius_m: float, limit: int) -> list[str]:
         """Public stations in the square around the circle, in no order."""

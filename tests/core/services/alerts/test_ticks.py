@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
@@ -175,6 +176,21 @@ def test_an_area_looks_at_what_the_car_needs_and_at_nothing_outside(watching: Wa
     assert watching.costs("0.95") == []
 
 
+def test_an_area_is_told_of_no_station_that_is_not_shown(watching: Watching) -> None:
+    """The clock goes on for guns that are gone, and what is not for everybody has a price, too."""
+    watching.costs("1.20", evening="0.90")
+    watching.costs("1.20", "Bamboo Square", evening="0.92")
+    watching.costs("1.20", "Private Yard", evening="0.80")
+    watching.watch_around(watching.person("1"), Area(HERE, 2_000), "1.00")
+    source = watching.world.source
+    source.items = [
+        replace(one, public=one.name != "Private Yard") for one in source.items if one.name != "Lotus Road"
+    ]
+    watching.world.load(source)
+    (alert,) = watching.wait(hours=8, minutes=1)
+    assert (alert.station_id, alert.also) == (watching.station("Bamboo Square"), 0)
+
+
 def test_a_way_speaks_when_it_is_driven_next(watching: Watching) -> None:
     way = Way(
         points=(Point(22.50, 114.0582), Point(22.60, 114.0582)),
@@ -247,7 +263,8 @@ def test_what_ends_before_the_quiet_does_is_looked_at_again_in_the_morning(watch
     watching.watch(lin, "1.00")
     assert len(watching.wait(hours=8, minutes=1)) == 1
     (row,) = watching.rows()
-    assert row.expires_at is not None and row.expires_at > row.next_at + HOUR
+    assert row.expires_at is not None
+    assert row.expires_at > row.next_at + HOUR
 
 
 def test_beyond_six_a_day_the_next_ones_come_in_the_morning(watching: Watching) -> None:
@@ -263,7 +280,8 @@ def test_beyond_six_a_day_the_next_ones_come_in_the_morning(watching: Watching) 
     *sent, last = watching.rows()
     assert len(sent) == 6
     assert last.next_at == datetime(2026, 11, 24, 1, 0, tzinfo=UTC), "nine on their clock"
-    assert last.expires_at is not None and last.expires_at > last.next_at + HOUR, "it is still there then"
+    assert last.expires_at is not None
+    assert last.expires_at > last.next_at + HOUR, "it is still there then"
     # A third off is told all the same, and takes the other with it.
     watching.costs("0.80", names[7])
     watching.world.clock.advance(minutes=10)
