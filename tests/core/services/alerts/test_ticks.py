@@ -12,7 +12,7 @@ import pytest
 from core.geo import Point
 from core.outbox import MessageClass, OutboxState
 from core.prices.watching import Rule
-from core.station import Plug
+from core.station import Plug, Station
 from core.user import Channel, QuietHours
 from core.watch import Area, Ended, Needs, Way
 from tests.core.services.alerts.conftest import Watching
@@ -183,9 +183,8 @@ def test_an_area_is_told_of_no_station_that_is_not_shown(watching: Watching) -> 
     watching.costs("1.20", "Private Yard", evening="0.80")
     watching.watch_around(watching.person("1"), Area(HERE, 2_000), "1.00")
     source = watching.world.source
-    source.items = [
-        replace(one, public=one.name != "Private Yard") for one in source.items if one.name != "Lotus Road"
-    ]
+    told = [one for one in source.items if isinstance(one, Station) and one.name != "Lotus Road"]
+    source.items = [replace(one, public=one.name != "Private Yard") for one in told]
     watching.world.load(source)
     (alert,) = watching.wait(hours=8, minutes=1)
     assert (alert.station_id, alert.also) == (watching.station("Bamboo Square"), 0)
