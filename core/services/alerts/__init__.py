@@ -157,7 +157,7 @@ class AlertService:
         judge = Judge(unit, at, histories, unit.watches.spots(around), inside=True)
         judged = judge.all((one, [settled[n] for n in found[one.id]]) for one in watches)
         self._keep(unit, judged, at)
-        matchers.put(one.watch for one in judged if one.alert is not None)
+        matchers.spoken(one.watch for one in judged if one.alert is not None)
 
     def _keep(self, unit: UnitOfWork, judged: Sequence[Judged], at: datetime) -> None:
         unit.watches.save_spoken([one.watch for one in judged])

@@ -10,6 +10,7 @@ import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -85,32 +86,27 @@ class Matchers:
             self._looked_at = at
             for one in new:
                 if one.series_id:
-                    self._put_station(one.id, one.rule, one.series_id, one.level, one.again_level)
-            self._put_circles(unit.watches.some(one.id for one in new if not one.series_id))
+                    for level in _levels(one.rule, one.level, one.again_level):
+                        self._stations[one.rule].add(one.id, one.series_id & _PLACES, level)
+            wide = unit.watches.some(one.id for one in new if not one.series_id)
+            for rule in PRICE_RULES:
+                circles = [circle for one in wide if one.rule is rule for circle in _circles(one)]
+                self._has_areas[rule] |= bool(circles)
+                self._areas[rule].add_all(circles)
 
-    def put(self, watches: Iterable[StandingWatch]) -> None:
-        """Of some that are known other levels."""
+    def spoken(self, watches: Iterable[StandingWatch]) -> None:
+        """Those that are known and have spoken are found again by a lower price."""
         with self._lock:
-            wide = []
+            circles: list[AreaWish] = []
             for one in watches:
                 self._recent[one.id] = one.level, one.again_level
+                if one.rule is not Rule.BELOW or one.again_level is None:
+                    continue
                 if isinstance(one.place, StationGuns):
-                    self._put_station(one.id, one.rule, one.place.series_id, one.level, one.again_level)
+                    self._stations[one.rule].add(one.id, one.place.series_id & _PLACES, one.again_level)
                 else:
-                    wide.append(one)
-            self._put_circles(wide)
-
-    def _put_station(self, number: int, rule: Rule, series_id: int, level: int, again_level: int | None) -> None:
-        for one in _levels(rule, level, again_level):
-            self._stations[rule].add(number, series_id & _PLACES, one)
-
-    def _put_circles(self, watches: Sequence[StandingWatch]) -> None:
-        circles: dict[Rule, list[AreaWish]] = defaultdict(list)
-        for one in watches:
-            circles[one.rule] += _circles(one)
-        for rule, its in circles.items():
-            self._has_areas[rule] = True
-            self._areas[rule].add_all(its)
+                    circles += _circles(replace(one, level=one.again_level))
+            self._areas[Rule.BELOW].add_all(circles)
 
     # --- matching ---------------------------------------------------------------------------------------------
 
