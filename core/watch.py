@@ -242,10 +242,20 @@ def low_of_days(days: int) -> int:
 _BEATS = Decimal("0.98")
 
 
-def after_alert(watch: StandingWatch, state: WatchState, series_id: int, look_at: datetime | None) -> StandingWatch:
+def after_alert(
+    watch: StandingWatch, state: WatchState, series_id: int, look_at: datetime | None, changed_at: datetime | None
+) -> StandingWatch:
     """It has spoken: what is at least 2 % better is found again before the price has recovered."""
     again = None if state.said is None or watch.rule is Rule.GUN_FREE else units(state.said * _BEATS)
-    return replace(watch, state=state, said_series=series_id, again_level=again, told=watch.told + 1, look_at=look_at)
+    return replace(
+        watch,
+        state=state,
+        said_series=series_id,
+        again_level=again,
+        told=watch.told + 1,
+        look_at=look_at,
+        changed_at=changed_at,
+    )
 
 
 def renewed(watch: StandingWatch, at: datetime) -> StandingWatch:

@@ -27,6 +27,7 @@ class Histories:
         self._versions: dict[int, list[PriceVersion]] = {}
         self._tariffs: dict[str, Tariff] = {}
         self._worked_out: dict[_Course, PriceHistory] = {}
+        self._ticks: dict[int, SeriesTick] = {}
 
     def read(self, series: Iterable[PriceSeries]) -> None:
         """Those that will be asked of, at once."""
@@ -50,4 +51,12 @@ class Histories:
     def with_history(self, ticks: Sequence[SeriesTick]) -> list[SeriesTick]:
         """The same ticks, with histories that were read at once."""
         self.read(one.series for one in ticks)
-        return [SeriesTick(one.series, replace(one.tick, history=self.of(one.series))) for one in ticks]
+        return [self.tick(one) for one in ticks]
+
+    def tick(self, one: SeriesTick) -> SeriesTick:
+        """The same with its history: of a series there is one tick at a moment."""
+        known = self._ticks.get(one.series.id)
+        if known is None:
+            known = SeriesTick(one.series, replace(one.tick, history=self.of(one.series)))
+            self._ticks[one.series.id] = known
+        return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ from core.watch import Area, NewAlert, StandingWatch, StationGuns, Way, after_al
 GUN_WORTH = 999  # whoever waits for a gun waits now
 _MOST_WORTH = 999
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -35,7 +38,17 @@ class Judged:
 
     watch: StandingWatch
     alert: NewAlert | None = None
-    tick: SeriesTick | None = None  # that it is about
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A watch that speaks, before anybody has looked what it is worth."""
+
+    watch: StandingWatch
+    state: WatchState
+    alert: Alert
+    tick: SeriesTick
+    also: int
 
 
 class Judge:
@@ -51,7 +64,6 @@ class Judge:
         """`spots`: of the stations whose ticks are judged for areas and ways. `inside`: they are in the circles."""
         self.unit, self.at, self.histories, self.spots, self.inside = unit, at, histories, spots, inside
         self._told: dict[int, PriceSeries] = {}  # guns that were told of before
-        self._known: dict[int, SeriesTick] = {}  # ticks with their histories
 
     def all(self, found: Iterable[tuple[StandingWatch, Sequence[SeriesTick]]]) -> list[Judged]:
         """Those that have something to say, or to keep. What is asked of many is read at once."""
@@ -68,17 +80,18 @@ class Judge:
                     told.add(watch.said_series)
         self._told |= {one.id: one for one in self.unit.prices.some(one for one in told if one is not None)}
         self.histories.read([*needed.values(), *self._told.values()])
-        judged = [one for one in (self._of(watch, ticks) for watch, ticks in found) if one is not None]
-        self.histories.read(one.tick.series for one in judged if one.tick is not None)
-        return [self._weighed(one) for one in judged]
+        judged = [self._of(watch, ticks) for watch, ticks in found]
+        self.histories.read(one.tick.series for one in judged if isinstance(one, _Spoken))
+        spoken = (self._spoken(one) if isinstance(one, _Spoken) else one for one in judged)
+        return [one for one in spoken if one is not None]
 
-    def _of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> Judged | None:
+    def _of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> _Spoken | Judged | None:
         """None: nothing to say, and nothing to keep."""
         if watch.rule is Rule.GUN_FREE:
             return None
         wish = watch.wish
         if watch.rule is not Rule.BELOW:
-            ticks = [self._with_history(one) for one in ticks]
+            ticks = [self.histories.tick(one) for one in ticks]
         met = self._met(watch, wish, ticks)
         if not met:
             return None
@@ -90,7 +103,7 @@ class Judge:
         spoken, alert = judge(wish, state, best.tick)
         if alert is None:
             return _looked_at(watch, pause_ends(wish, state, best.tick))
-        return Judged(self._spoken(watch, spoken, best), _alert(watch, alert, best, len(met) - 1), best)
+        return _Spoken(watch, spoken, alert, best, len(met) - 1)
 
     def _met(self, watch: StandingWatch, wish: Watch, ticks: Sequence[SeriesTick]) -> list[tuple[SeriesTick, Level]]:
         found = []
@@ -124,7 +137,7 @@ class Judge:
         state = self._state_without_history(watch, wish, one)
         if state is not None:
             return state
-        tick = self._with_history(one).tick
+        tick = self.histories.tick(one).tick
         here = caught_up(wish, watch.state, tick.history, tick)
         told = watch.said_series
         if told is None or told == one.series.id:
@@ -141,49 +154,37 @@ class Judge:
         itself = watch.said_series is None or watch.said_series == one.series.id
         return state_before(wish, watch.state, one.tick if itself else replace(one.tick, old=None))
 
-    def _with_history(self, one: SeriesTick) -> SeriesTick:
-        if one.series.id not in self._known:
-            history = self.histories.of(one.series)
-            self._known[one.series.id] = SeriesTick(one.series, replace(one.tick, history=history))
-        return self._known[one.series.id]
-
     # --- its word ---------------------------------------------------------------------------------------------
 
-    def _spoken(self, watch: StandingWatch, state: WatchState, one: SeriesTick) -> StandingWatch:
-        # Found by the lower level from now on.
-        return replace(after_alert(watch, state, one.series.id, None), changed_at=self.at)
-
-    def _weighed(self, one: Judged) -> Judged:
+    def _spoken(self, one: _Spoken) -> Judged:
         """With what it cost before, and what it is worth: the share saved against the usual price, per mille; where
         nobody can say what is usual, against the one before."""
-        if one.alert is None or one.tick is None or one.alert.price is None:
-            return one
-        tick, price = self._with_history(one.tick).tick, one.alert.price
-        before = one.alert.before if one.alert.before is not None else _price_before(tick)
+        alert, tick = one.alert, self.histories.tick(one.tick).tick
+        assert alert.price is not None, "a wish for a price was met"
+        before = alert.before if alert.before is not None else _price_before(tick)
         usual = tick.history.usual(tick.at)
         against = before if usual is None else usual.median
-        saved = 1 - price / against if against else Decimal(0)
-        worth = min(max(int(saved * 1000), 0), _MOST_WORTH)
-        return replace(one, alert=replace(one.alert, before=before, worth=worth))
-
-
-def _alert(watch: StandingWatch, alert: Alert, one: SeriesTick, also: int) -> NewAlert:
-    return NewAlert(
-        watch_id=watch.id,
-        user_id=watch.user_id,
-        series_id=one.series.id,
-        station_id=one.series.station_id,
-        version=version_key(one.series.id, alert.tariff_id, alert.at),
-        rule=watch.rule,
-        at=alert.at,
-        price=alert.price,
-        before=alert.before,
-        value=alert.value,
-        threshold=alert.threshold,
-        currency=one.tick.currency,
-        tariff_id=alert.tariff_id,
-        also=also,
-    )
+        saved = 1 - alert.price / against if against else Decimal(0)
+        series, watch = one.tick.series, one.watch
+        new = NewAlert(
+            watch_id=watch.id,
+            user_id=watch.user_id,
+            series_id=series.id,
+            station_id=series.station_id,
+            version=version_key(series.id, alert.tariff_id, alert.at),
+            rule=watch.rule,
+            at=alert.at,
+            price=alert.price,
+            before=before,
+            value=alert.value,
+            threshold=alert.threshold,
+            currency=tick.currency,
+            tariff_id=alert.tariff_id,
+            worth=min(max(int(saved * 1000), 0), _MOST_WORTH),
+            also=one.also,
+        )
+        # Found by a lower level from now on.
+        return Judged(after_alert(watch, one.state, series.id, look_at=None, changed_at=self.at), new)
 
 
 def _looked_at(watch: StandingWatch, moment: datetime | None) -> Judged | None:

@@ -38,7 +38,7 @@ class Looker:
     def __init__(self, unit: UnitOfWork, at: datetime, steps: Steps) -> None:
         self.unit, self.at = unit, at
         self.histories = Histories(unit, at, steps)
-        self.more = False  # to be looked at at once
+        self.left: list[StandingWatch] = []  # there was no time for
 
     # --- pauses and hours -------------------------------------------------------------------------------------
 
@@ -50,9 +50,9 @@ class Looker:
         series = {one.id: one for one in self.unit.prices.some(at_stations)}
         self.histories.read(series.values())
         found = []
-        for one in watches:
+        for number, one in enumerate(watches):
             if time.monotonic() - began > DUE_WITHIN_S:
-                self.more = True
+                self.left += watches[number:]
                 break
             if isinstance(one.place, StationGuns):
                 its = [series[one.place.series_id]] if one.place.series_id in series else []
@@ -137,7 +137,7 @@ class Looker:
             tariff_id="",
             worth=GUN_WORTH,
         )
-        return Judged(after_alert(watch, state, place.series_id, None), said)
+        return Judged(after_alert(watch, state, place.series_id, look_at=None, changed_at=watch.changed_at), said)
 
 
 def _bounds(place: Area | Way) -> tuple[Point, float]:

@@ -64,12 +64,13 @@ def write(unit: UnitOfWork, new: Sequence[NewAlert], at: datetime, ends: Ends) -
     if not stored:
         return []
     reaches = unit.chats.reaches({one.alert.user_id for one in stored})
+    there = {one.user_id: one for one in reaches.values()}
+    by_way = {name: way for name, one in there.items() if (way := _way(one, at)) is not None}
+    people = {name: there[name] for name in by_way}
     by_person: dict[str, list[StoredAlert]] = defaultdict(list)
-    people: dict[str, Reach] = {}
     for one in sorted(stored, key=lambda one: (-one.alert.worth, one.id)):
         reach = reaches.get(one.alert.user_id)
-        if reach is not None and _way(reach, at) is not None:
-            people[reach.user_id] = reach
+        if reach is not None and reach.user_id in people:
             by_person[reach.user_id].append(one)
     ends.read([one.alert for alerts in by_person.values() for one in alerts])
     waiting = unit.alerts.waiting_rows(list(people))
@@ -84,7 +85,8 @@ def write(unit: UnitOfWork, new: Sequence[NewAlert], at: datetime, ends: Ends) -
             joined.append(JoinedRow(waiting[name], _rank(worth), until, hurry))
             put += [(one.id, waiting[name]) for one in alerts]
         else:
-            rows[name] = _row(people[name], alerts, at, until, full=said.get(name, 0) >= MOST_ALERTS_A_DAY)
+            full = said.get(name, 0) >= MOST_ALERTS_A_DAY
+            rows[name] = _row(people[name], by_way[name], alerts, at, until, full=full)
     numbers = unit.outbox.add_all(list(rows.values()), at)
     unit.alerts.join(joined)
     for name, row in rows.items():
@@ -98,10 +100,10 @@ def _way(reach: Reach, at: datetime) -> tuple[str, str] | None:
     return None if reach.stopped else next(iter(ways(reach, at, MessageClass.ALERT)), None)
 
 
-def _row(reach: Reach, alerts: Sequence[StoredAlert], at: datetime, until: datetime, *, full: bool) -> NewRow:
-    way, first = _way(reach, at), alerts[0]
-    assert way is not None, "only who can be told gets a row"
-    worth = first.alert.worth
+def _row(
+    reach: Reach, way: tuple[str, str], alerts: Sequence[StoredAlert], at: datetime, until: datetime, *, full: bool
+) -> NewRow:
+    first, worth = alerts[0], alerts[0].alert.worth
     held = [quiet_until(reach, at), _digest_at(reach, at) if full and worth < _WORTH_IT else None]
     not_before = max((one for one in held if one is not None), default=None)
     return NewRow(
