@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.ports import Clock, Database, UnitOfWork
@@ -82,7 +83,7 @@ class AlertService:
         with self._looking(now) as (unit, looker):
             due = unit.watches.due(now, DUE_AT_ONCE)
             self._keep(unit, looker.due(due), now)
-        return looker.more or len(due) == DUE_AT_ONCE
+        return bool(looker.left) or len(due) == DUE_AT_ONCE
 
     def _look_at_guns(self) -> bool:
         now = self.clock.now()
@@ -99,18 +100,20 @@ class AlertService:
         """Once an hour: another price is usual then, whether or not one has changed."""
         now = self.clock.now()
         if self._usual_hour != (hour := int(now.timestamp()) // 3600):
-            self._usual_hour = hour
             with self.database.write() as unit:
                 mine = unit.ticks.take(_USUAL, str(hour), now)
                 self._usual = unit.watches.usual_series(now - USUAL_MOVES_FOR) if mine else []
+            self._usual_hour = hour
         if not self._usual:
             return False
-        some, self._usual = self._usual[:USUAL_AT_ONCE], self._usual[USUAL_AT_ONCE:]
         with self.database.read() as unit:
-            met = Looker(unit, now, self._steps).below_usual(some)
+            met = Looker(unit, now, self._steps).below_usual(self._usual[:USUAL_AT_ONCE])
         if met:
             with self._looking(now) as (unit, looker):
-                self._keep(unit, looker.due(unit.watches.some(met)), now)
+                judged = looker.due(unit.watches.some(met))
+                later = [Judged(replace(one, look_at=now)) for one in looker.left]
+                self._keep(unit, [*judged, *later], now)
+        self._usual = self._usual[USUAL_AT_ONCE:]
         return bool(self._usual)
 
     @contextmanager

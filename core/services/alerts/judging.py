@@ -80,10 +80,19 @@ class Judge:
                     told.add(watch.said_series)
         self._told |= {one.id: one for one in self.unit.prices.some(one for one in told if one is not None)}
         self.histories.read([*needed.values(), *self._told.values()])
-        judged = [self._of(watch, ticks) for watch, ticks in found]
+        judged = [self._tried(watch, ticks) for watch, ticks in found]
         self.histories.read(one.tick.series for one in judged if isinstance(one, _Spoken))
         spoken = (self._spoken(one) if isinstance(one, _Spoken) else one for one in judged)
         return [one for one in spoken if one is not None]
+
+    def _tried(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> _Spoken | Judged | None:
+        """A watch that cannot be judged is left out: it must not keep the prices of everybody from being followed. A
+        database that fails does so again at the next question."""
+        try:
+            return self._of(watch, ticks)
+        except Exception:
+            log.exception("a watch could not be judged", extra={"watch_id": watch.id})
+            return None
 
     def _of(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> _Spoken | Judged | None:
         """None: nothing to say, and nothing to keep."""

@@ -10,6 +10,7 @@ import pytest
 
 from core.outbox import MessageClass
 from core.prices.watching import Rule
+from core.services.alerts import looking
 from core.user import Channel
 from core.watch import Ended
 from tests.core.services.alerts.conftest import Watching
@@ -78,6 +79,23 @@ def test_the_usual_price_moves_without_any_tick(watching: Watching) -> None:
         told += [(alert.price, alert.value, watching.now.hour) for alert in watching.wait(hours=1)]
         watching.costs("0.80")
     assert told == [(Decimal("0.80"), Decimal("0.8"), 1)]
+
+
+def test_what_there_is_no_time_for_is_looked_at_next(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching.costs("1.00", evening="0.80")
+    watch = watching.watch(watching.person("1"), "10", Rule.BELOW_USUAL)
+    for _ in range(21):
+        watching.world.clock.advance(days=1)
+        watching.costs("1.00", evening="0.80")
+    watching.world.clock.advance(hours=20)
+    watching.costs("0.80")
+    watching.world.clock.advance(hours=1)
+    watching.costs("0.80")
+    monkeypatch.setattr(looking, "DUE_WITHIN_S", -1)
+    watching.world.services.alerts.look()
+    assert watching.kept(watch).look_at == watching.now
+    monkeypatch.undo()
+    assert len(watching.look()) == 1
 
 
 def test_looking_is_done_by_one_clock_an_hour(watching: Watching) -> None:

@@ -126,6 +126,15 @@ def test_killed_in_the_middle_nothing_has_happened(watching: Watching) -> None:
     assert watching.kept(watch).told == 1
 
 
+def test_a_watch_that_cannot_be_judged_holds_up_nobody(watching: Watching) -> None:
+    here = (Point(22.50, 114.0582), Point(22.60, 114.0582))
+    way = Way(here, 300, frozenset(range(7)), time(0), time(23), "Mars/Base")
+    watching.watch_around(watching.person("1"), way, "1.00")
+    watching.watch(watching.person("2"), "1.00")
+    assert len(watching.costs("0.95")) == 1
+    assert not watching.world.services.prices.is_behind()
+
+
 def test_the_same_ticks_again_make_no_second_alert(watching: Watching) -> None:
     watching.watch(watching.person("1"), "1.00")
     prices, heard = watching.world.services.prices, []
