@@ -39,6 +39,7 @@ from adapters.ocpi.config import OcpiConfig
 from adapters.ocpi.house import House
 from adapters.ocpi.partners import Partners
 from adapters.ocpi.sealed import Sealer
+from adapters.pauses import RedisPauses
 from adapters.payments import callbacks as payment_callbacks_of
 from adapters.payments.config import PaymentSettings, look_at, open_payments, read_payments
 from adapters.suppliers import SupplierSettings, default_suppliers, open_suppliers, read_suppliers
@@ -630,7 +631,9 @@ def senders(settings: Settings, database: Database, clock: Clock) -> dict[str, S
     """Who speaks first, by channel of the outbox."""
     found: dict[str, Sender] = {}
     if settings.telegram_bot_token:
-        found["telegram"] = TelegramSender(telegram_messenger(settings))
+        url = redis_url(settings)
+        pauses = RedisPauses(quick_redis(url)) if url is not None else None
+        found["telegram"] = TelegramSender(telegram_messenger(settings), pauses)
     if settings.wechat_app_id and settings.wechat_app_secret:
         api = wechat_api(settings)
         found["wechat"] = WechatSender(api, clock)

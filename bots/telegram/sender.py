@@ -18,8 +18,10 @@ from bots.wording import Wording, wording
 from bots.wording.messages import Said
 from core.errors import ChatUnreachable, SupplierUnavailable
 from core.outbox import Fate, OutboxRow, Result
+from core.ports import Pauses
 from core.services.alerts.telling import AlertsNow
 
+CHANNEL = "telegram"
 # After a call that hung or found nobody, the next ones would too: others do not wait behind them meanwhile.
 REST = timedelta(seconds=10)
 
@@ -44,9 +46,10 @@ _SILENT = frozenset({"charge_started"})
 class TelegramSender:
     """Of the channel "telegram"; addresses are chat ids."""
 
-    def __init__(self, messenger: TelegramMessenger) -> None:
-        self._messenger = messenger
-        self._silent_until = 0.0  # for all threads of this process, before the database knows
+    def __init__(self, messenger: TelegramMessenger, pauses: Pauses | None = None) -> None:
+        """`pauses` are what other processes of ours were asked for."""
+        self._messenger, self._pauses = messenger, pauses
+        self._silent_until = 0.0  # for all threads of this one, before anybody else knows
 
     def send(self, row: OutboxRow, said: Said) -> Result:
         return self._sent(row.address, _rendered(row, said))
@@ -56,9 +59,9 @@ class TelegramSender:
         return self._sent(row.address, alerts.rendered(say, now))
 
     def _sent(self, chat_id: str, rendered: Rendered) -> Result:
-        silent_s = self._silent_until - time.monotonic()
-        if silent_s > 0:
-            return Result(Fate.LATER, error="Telegram asked to wait", retry_after=timedelta(seconds=silent_s))
+        pause = self._pause()
+        if pause is not None:
+            return Result(Fate.LATER, error="Telegram asked to wait", retry_after=pause)
         try:
             number = self._messenger.send_message(chat_id, rendered)
         except ChatUnreachable as error:
@@ -67,6 +70,8 @@ class TelegramSender:
             # Every call during the pause lengthens it, whatever chat it is for.
             self._silent_until = max(self._silent_until, time.monotonic() + error.retry_after_s)
             pause = timedelta(seconds=error.retry_after_s)
+            if self._pauses is not None:
+                self._pauses.begin(CHANNEL, pause)
             return Result(Fate.LATER, error=str(error), retry_after=pause, pause_channel=True)
         except TelegramRefused as error:
             fate = Fate.REFUSED if error.final else Fate.NOT_SENT
@@ -76,6 +81,13 @@ class TelegramSender:
         except SupplierUnavailable as error:
             return Result(Fate.UNCERTAIN, error=error.detail, retry_after=REST, pause_channel=True)
         return Result(Fate.SENT, sent_ref=str(number))
+
+    def _pause(self) -> timedelta | None:
+        """Whoever has claimed a row already would not find it in the outbox any more."""
+        silent_s = self._silent_until - time.monotonic()
+        if silent_s > 0:
+            return timedelta(seconds=silent_s)
+        return self._pauses.left(CHANNEL) if self._pauses is not None else None
 
 
 def _rendered(row: OutboxRow, said: Said) -> Rendered:

@@ -102,6 +102,7 @@ from core.ports.work import (
     InboxState,
     JobQueue,
     OutboxRepository,
+    Pauses,
     RateLimiter,
     TickRepository,
 )
@@ -175,6 +176,7 @@ __all__ = [
     "PartnerObjectRepository",
     "PartnerRepository",
     "PartnerState",
+    "Pauses",
     "PaymentProvider",
     "PaymentRepository",
     "PeopleRepository",

@@ -112,6 +112,16 @@ class RateLimiter(Protocol):
         ...
 
 
+class Pauses(Protocol):
+    """Which channels rest, for senders about to call. The outbox keeps it too, and gives nothing out meanwhile."""
+
+    def begin(self, channel: str, lasts: timedelta) -> None:
+        """All processes know from now on, as far as they can be told at once."""
+        ...
+
+    def left(self, channel: str) -> timedelta | None: ...
+
+
 class OutboxRepository(Protocol):
     """What must be said or done next. Written in the transaction of the fact behind it."""
 

@@ -172,3 +172,25 @@ def test_a_pause_holds_for_all_threads_of_a_process(telegram: Telegram) -> None:
     assert (second.fate, len(telegram.calls)) == (Fate.LATER, 1)
     assert second.retry_after is not None
     assert timedelta(seconds=25) < second.retry_after <= timedelta(seconds=30)
+
+
+class Shared:
+    """What several processes know of each other."""
+
+    def __init__(self) -> None:
+        self.rests: dict[str, timedelta] = {}
+
+    def begin(self, channel: str, lasts: timedelta) -> None:
+        self.rests[channel] = lasts
+
+    def left(self, channel: str) -> timedelta | None:
+        return self.rests.get(channel)
+
+
+def test_a_pause_holds_for_other_processes_that_have_claimed_already(telegram: Telegram) -> None:
+    shared = Shared()
+    one, other = (TelegramSender(TelegramMessenger("1:x", telegram.url), shared) for _ in range(2))
+    telegram.status, telegram.answer = 429, refusal(429, "Too Many Requests", retry_after=30)
+    one.send(row(), SAID)
+    second = other.send(row(), SAID)
+    assert (second.fate, second.retry_after, len(telegram.calls)) == (Fate.LATER, timedelta(seconds=30), 1)
