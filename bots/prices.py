@@ -105,6 +105,11 @@ def money(say: Wording, price: Decimal, currency: str) -> str:
     return say.price(price, currency, minor_units(currency))
 
 
+def per_kwh(say: Wording, price: Decimal, currency: str) -> str:
+    """As it is asked now: to be read at a glance, without the third and fourth place."""
+    return say("{price}/kWh", price=money(say, price, currency))
+
+
 def cheapest_ahead(group: GroupPrices) -> tuple[datetime, datetime, Decimal] | None:
     """From when to when it costs least during the next day, first; None where it costs the same all day."""
     ends = [at for at, _ in group.ahead[1:]] + [group.ahead[0][0] + AHEAD] if group.ahead else []
@@ -191,7 +196,9 @@ def _lowest(say: Wording, group: GroupPrices, at: datetime) -> str:
     low = history.lowest(since, at + timedelta(seconds=1))
     if low is None:
         return ""
-    watched = min(max(history.watched(at).days, 1), LOWEST_OF_DAYS)
+    watched = min(history.watched(at).days, LOWEST_OF_DAYS)
+    if not watched:
+        return ""  # of some hours it would say little, and less than the tariff does
     text = say.plural("Lowest of the last day: {price}", "Lowest of the last {n} days: {price}", watched,
                       price=money(say, low.price, series.currency))  # fmt: skip
     if {step.price for step in history.steps(since, at)} <= {low.price, None}:

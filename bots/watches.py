@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from bots.money import clean, joined, moment, per_kwh
+from bots import prices
+from bots.money import clean, joined, per_kwh
 from bots.wording import N_, Wording, phrases
 from core.prices.watching import Outlook, Rule
 from core.services.watches import Made, Seen, Wishable
@@ -82,13 +83,21 @@ def state(say: Wording, seen: Seen, now: datetime, time_zone: str) -> str:
     """What is true of it now: the price, free guns, silent until when, and when it ends."""
     watch, parts = seen.watch, []
     if seen.price is not None:
-        parts.append(say("now {price}", price=per_kwh(say, seen.price, seen.currency)))
+        parts.append(say("now {price}", price=prices.per_kwh(say, seen.price, seen.currency)))
     if seen.guns is not None:
         parts.append(free(say, seen.guns.free, seen.guns.known))
     if watch.muted(now) and watch.muted_until is not None:
-        parts.append(say("silent until {time}", time=moment(say, watch.muted_until, time_zone)))
-    parts.append(say("until {time}", time=moment(say, watch.expires_at, time_zone)))
+        parts.append(say("silent until {time}", time=prices.clock(say, watch.muted_until, now, time_zone)))
+    parts.append(say("ends {time}", time=ends(say, watch, now, time_zone)))
     return joined(*parts)
+
+
+def ends(say: Wording, watch: StandingWatch, now: datetime, time_zone: str) -> str:
+    """The day; of a wish for a free gun, which lives for hours, the time."""
+    if watch.rule is not Rule.GUN_FREE:
+        return say.day(watch.expires_at, time_zone)
+    time = prices.clock(say, watch.expires_at, now, time_zone)
+    return f"{time} UTC" if time_zone == "UTC" else time
 
 
 def free(say: Wording, free: int, known: int) -> str:
@@ -104,7 +113,7 @@ def made(say: Wording, one: Made, time_zone: str) -> list[str]:
         say("You watch this already.") if one.again else say("We watch it for you."),
         line(say, watch),
         *_outlook(say, one, time_zone),
-        say("Until {time}. You can stop it at any time.", time=moment(say, watch.expires_at, time_zone)),
+        say("Until {time}. You can stop it at any time.", time=ends(say, watch, one.at, time_zone)),
     ]
     return [text for text in lines if text]
 
@@ -116,9 +125,16 @@ def _outlook(say: Wording, one: Made, time_zone: str) -> list[str]:
         if one.guns.free:
             return [say("One is free right now: go. We tell you when that changes and one is free again.")]
         return [say("No gun is free now.")] if one.guns.known else []
+    if one.silent_until is not None:
+        day = say.day(one.silent_until, time_zone)
+        return [say("We have not watched this place for long: we can tell you of it from {day} on.", day=day)]
     if seen.outlook is Outlook.ALREADY and one.price is not None:
-        now = per_kwh(say, one.price, watch.currency)
+        now = prices.per_kwh(say, one.price, watch.currency)
         return [say("It costs {price} already. We tell you when it is clearly lower, or low again.", price=now)]
+    if one.comes is not None:
+        at, price = one.comes
+        when, then = prices.clock(say, at, one.at, time_zone), prices.per_kwh(say, price, watch.currency)
+        return [say("By the tariff it costs {price} from {time}.", price=then, time=when)]
     if seen.nearest is None or watch.rule is not Rule.BELOW:
         return []
     nearest, day = per_kwh(say, seen.nearest.price, watch.currency), say.day(seen.nearest.at, time_zone)

@@ -20,7 +20,7 @@ KNOWN_FOR = timedelta(hours=24)
 _KNOWN_S = int(KNOWN_FOR.total_seconds())
 # The band: this hour of this weekday during four weeks; with fewer than three of them known, this hour of all days.
 BAND_WEEKS, _LEAST_WEEKS = 4, 3
-_LEAST_DAYS = 14
+USUAL_AFTER_DAYS = 14
 # How long a series has to be watched before a price is called good or dear.
 JUDGED_AFTER = timedelta(days=28)
 LOWEST_OF_DAYS = 90
@@ -194,7 +194,7 @@ class PriceHistory:
         return min(first_hour, max(price / usual.median, before / usual_before.median))
 
     def _usual(self, at_s: int) -> Usual | None:
-        if not self._at or at_s - self._at[0] < _LEAST_DAYS * _DAY_S:
+        if not self._at or at_s - self._at[0] < USUAL_AFTER_DAYS * _DAY_S:
             return None
         flat = self._flat(at_s)
         if flat is not None:
@@ -203,7 +203,7 @@ class PriceHistory:
         if len(weeks) >= _LEAST_WEEKS:
             return _band(weeks, Basis.HOUR_OF_WEEK)
         days = self._samples(same_time(self.zone, at_s, 1, 7 * BAND_WEEKS))
-        return _band(days, Basis.HOUR_OF_DAY) if len(days) >= _LEAST_DAYS else None
+        return _band(days, Basis.HOUR_OF_DAY) if len(days) >= USUAL_AFTER_DAYS else None
 
     def lowest_at_this_hour(self, at: datetime, days: int = LOWEST_OF_DAYS) -> Low | None:
         """The lowest that this time of the day cost, on the days before."""

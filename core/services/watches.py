@@ -13,7 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from core.errors import Conflict, NotFound, UserError
 from core.geo import Point
 from core.ports import Clock, Database, GunsNow, PricedGun, PriceSeries, UnitOfWork
-from core.prices.history import PriceHistory
+from core.prices.history import USUAL_AFTER_DAYS
 from core.prices.matching import units
 from core.prices.ticks import Cause, Tick
 from core.prices.watching import (
@@ -75,13 +75,20 @@ class WishesHere:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A watch that was set, or was there already (`again`). `price` is the best that is asked there now."""
+    """A watch that was set, or was there already (`again`). `price` is the best that is asked there now.
+
+    `comes` is when a wish for a price comes true by the tariff within a day, and what it costs then. Before
+    `silent_until` nothing can be told, for the place has not been watched for long enough.
+    """
 
     watch: StandingWatch
+    at: datetime
     outlook: Prospect
     price: Decimal | None
     guns: GunsNow | None  # of a watch for a free gun
     again: bool = False
+    comes: tuple[datetime, Decimal] | None = None
+    silent_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class WatchService:
         group = self._group(station_id, guns.series_id)
         price = None if group is None else group.series.price
         currency = "" if group is None else group.series.currency
-        wishes = [] if group is None or price is None else _offered(group.history, price, self.clock.now())
+        wishes = [] if group is None or price is None else _offered(group, price, self.clock.now())
         wishes.append(Wishable(Rule.GUN_FREE, Decimal(0)))
         return WishesHere(station, guns, price, currency, tuple(wishes), tuple(one for one in every if one != guns))
 
@@ -145,7 +152,10 @@ class WatchService:
             kept, again = self._keep(unit, new)
         price = None if group is None else group.series.price
         outlook = Prospect(Outlook.UNKNOWN) if group is None else prospect(wish, group.history, now)
-        return Made(kept, outlook, price, free, again)
+        comes, silent_until = (
+            (None, None) if group is None else (_comes(wish, group, now), _silent_until(wish, group, now))
+        )
+        return Made(kept, now, outlook, price, free, again, comes, silent_until)
 
     def watch_area(
         self, user_id: str, area: Area, rule: Rule, amount: Decimal, *, currency: str = "", label: str
@@ -189,7 +199,7 @@ class WatchService:
                 state = WatchState(armed=False, said=best, low_since=now)
                 new = replace(new, state=state, again_level=units(best * _BEATS))
             kept, again = self._keep(unit, new)
-        return Made(kept, Prospect(Outlook.ALREADY if already else Outlook.UNKNOWN), best, None, again)
+        return Made(kept, now, Prospect(Outlook.ALREADY if already else Outlook.UNKNOWN), best, None, again)
 
     def _keep(self, unit: UnitOfWork, new: StandingWatch) -> tuple[StandingWatch, bool]:
         """Stored, or made of the one that watches the same there. Two taps at once wait for each other."""
@@ -324,15 +334,45 @@ def _chosen(every: Sequence[StationGuns], series_id: int | None) -> StationGuns:
     return found
 
 
-def _offered(history: PriceHistory, price: Decimal, now: datetime) -> list[Wishable]:
+def _offered(group: GroupPrices, price: Decimal, now: datetime) -> list[Wishable]:
     """A price that can be reached, so much below the usual, the lowest of a month."""
-    lowest = history.lowest_of_days(90, now)
-    near = price * _A_BIT_LESS if lowest is None else lowest.price * _NEAR_LOWEST
+    lowest = _lowest(group, now)
+    near = price * _A_BIT_LESS if lowest is None else lowest * _NEAR_LOWEST
     wished = (near if near <= price * _WORTH_IT else price * _A_BIT_LESS).quantize(_CENT, ROUND_DOWN)
     offered = [Wishable(Rule.BELOW, wished)] if wished > 0 else []
     if price > 0:
         offered += [Wishable(Rule.BELOW_USUAL, Decimal(USUAL_PERCENT)), Wishable(Rule.LOWEST, Decimal(LOWEST_DAYS))]
     return offered
+
+
+def _lowest(group: GroupPrices, now: datetime) -> Decimal | None:
+    """That was, or is to come: what a new place costs at night stands in its tariff."""
+    was = group.history.lowest_of_days(90, now)
+    known = [] if was is None else [was.price]
+    return min([*known, *(price for _, price in group.ahead if price is not None)], default=None)
+
+
+def _comes(wish: Watch, group: GroupPrices | None, now: datetime) -> tuple[datetime, Decimal] | None:
+    price = None if group is None else group.series.price
+    if wish.rule is not Rule.BELOW or group is None or price is None or price <= wish.amount:
+        return None
+    steps = ((at, then) for at, then in group.ahead if at > now and then is not None)
+    return next(((at, then) for at, then in steps if then <= wish.amount), None)
+
+
+def _silent_until(wish: Watch, group: GroupPrices | None, now: datetime) -> datetime | None:
+    """From then on the history is long enough to be held against."""
+    if group is None:
+        return None
+    history = group.history
+    if wish.rule is Rule.BELOW_USUAL and history.usual(now) is None:
+        days = USUAL_AFTER_DAYS
+    elif wish.rule is Rule.LOWEST:
+        days = int(wish.amount)
+    else:
+        return None
+    ready = (history.began_at or now) + timedelta(days=days)
+    return ready if ready > now else None
 
 
 def _watch(user_id: str, place: Place, wish: Watch, label: str, now: datetime, origin: Point | None) -> StandingWatch:

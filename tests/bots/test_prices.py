@@ -55,7 +55,7 @@ def test_a_new_station_is_not_judged_and_has_no_other_price(world: World) -> Non
         "Too new to judge",
         "A price is judged once it has been watched for four weeks.",
     )
-    assert (said.usual, said.lowest) == ("", "Lowest of the last day: ¥1.20")
+    assert (said.usual, said.lowest) == ("", "")  # watched for a moment only: no day
     assert said.cheapest == "Cheapest of the next 24 hours: ¥0.80 from 20:00 to tomorrow 08:00"
     assert said.advice == "30 kWh · Wait: from 20:00 it costs ¥12.00 less."
 

@@ -115,7 +115,7 @@ def test_a_price_is_watched_with_two_taps(lin: Talk, world: World) -> None:
         f"{WARY} · GB/T DC · 120 kW: Below ¥1.14/kWh",
         "Your wish is below the lowest we have seen: ¥1.20/kWh on 2026-11-23.",
         "¥1.26/kWh can be reached; you may change it.",
-        "Until 2027-05-30 12:00. You can stop it at any time.",
+        "Until 2027-05-30. You can stop it at any time.",
     ])  # fmt: skip
     assert list(card.buttons) == [
         "Below ¥1.26/kWh", "🔕 Stop", "✏️ Change amount", "🔔 My watches", "◀ Station",

@@ -96,10 +96,10 @@ def test_the_list_says_what_is_true_now(lin: Talk) -> None:
         "My watches",
         "",
         "1. Lotus Road · GB/T DC · 120 kW: A gun is free",
-        "🔔 now ¥1.20/kWh · 2 guns free · until 2026-11-24 00:00",
+        "🔔 now ¥1.20/kWh · 2 guns free · ends tomorrow 00:00",
         "",
         "2. Lotus Road · GB/T DC · 120 kW: Below ¥1.00/kWh",
-        "🔔 now ¥1.20/kWh · until 2027-05-22 12:00",
+        "🔔 now ¥1.20/kWh · ends 2027-05-22",
     ])  # fmt: skip
     assert lin.says("我的提醒").text == shown.text
 
@@ -108,7 +108,7 @@ def test_each_is_put_to_sleep_woken_and_stopped_in_the_list(lin: Talk, world: Wo
     one = watches(lin)
     shown = lin.says("/watches")
     lin.presses("💤 Snooze")
-    assert "💤 now ¥1.20/kWh · silent until 2026-11-24 12:00" in shown.text
+    assert "💤 now ¥1.20/kWh · silent until tomorrow 12:00" in shown.text
     assert lin.toast == "Silent until 2026-11-24 12:00."
     lin.presses("🔔 Wake")
     assert (lin.toast, now(lin, one).muted_until) == ("Awake again.", None)

@@ -55,11 +55,11 @@ def test_two_answers_set_a_watch_on_the_station_just_shown(lin: Driver, world: W
     opens(lin)
     offered = lin.says("提醒")
     assert "现价 ¥1.50/度" in offered
-    assert "1. 低于 ¥1.42/度" in offered
+    assert "1. 低于 ¥1.15/度" in offered
     assert "4. 有空闲枪" in offered
     answer = lin.says("1")
     [one] = mine(world)
-    assert (one.rule, one.amount, one.origin is not None) == (Rule.BELOW, Decimal("1.42"), True)
+    assert (one.rule, one.amount, one.origin is not None) == (Rule.BELOW, Decimal("1.15"), True)
     assert f"停 {one.id}" in answer
     # Honest about what WeChat lets us do.
     assert "两天" in answer
@@ -162,7 +162,7 @@ def test_a_watch_is_handled_by_its_number(lin: Driver, world: World) -> None:
     listed = lin.says("我的提醒")
     assert f"🔔 {one}. 莲花路充电站 · 国标直流 · 120 kW：低于 ¥1.20/度" in listed
     assert "现价 ¥1.50/度" in listed
-    assert "静音至 2026-11-24 12:00" in lin.says(f"静音{one}")
+    assert "静音至 明天 12:00" in lin.says(f"静音{one}")
     assert f"💤 {one}." in lin.says("watches")
     assert "静音" not in lin.says(f"恢复 {one}")
     assert lin.says(f"看 {one}").splitlines()[2] == LOTUS

@@ -40,11 +40,11 @@ def _lotus(world: World) -> str:
     return next(one.id for one in world.source.items if one.name == "Lotus Road")
 
 
-def test_what_is_offered_begins_with_a_price_a_little_below(world):
+def test_what_is_offered_begins_with_a_price_near_the_lowest_of_the_tariff(world):
     here = world.services.watches.wishes(_lotus(world))
     assert (here.price, here.currency) == (Decimal("1.20"), "CNY")
     assert [(one.rule, one.amount) for one in here.wishes] == [
-        (Rule.BELOW, Decimal("1.14")),
+        (Rule.BELOW, Decimal("0.84")),
         (Rule.BELOW_USUAL, Decimal(10)),
         (Rule.LOWEST, Decimal(30)),
         (Rule.GUN_FREE, Decimal(0)),
@@ -56,6 +56,25 @@ def test_without_a_price_only_a_free_gun_can_be_wished(world, lin):
     assert [one.rule for one in world.services.watches.wishes(silent).wishes] == [Rule.GUN_FREE]
     with pytest.raises(UserError, match="no_price_here"):
         world.services.watches.watch_station(lin, silent, Rule.BELOW, Decimal(1))
+
+
+def test_when_the_tariff_comes_to_the_price_is_said(world, lin):
+    watches, lotus = world.services.watches, _lotus(world)
+    evening = world.clock.now() + timedelta(hours=8)
+    assert watches.watch_station(lin, lotus, Rule.BELOW, Decimal("1.00")).comes == (evening, Decimal("0.80"))
+    assert watches.watch_station(lin, lotus, Rule.BELOW, Decimal("0.70")).comes is None
+    assert watches.watch_station(lin, lotus, Rule.BELOW, Decimal("1.30")).comes is None
+
+
+def test_a_place_that_is_new_says_from_when_on_it_can_be_judged(world, lin):
+    watches, lotus = world.services.watches, _lotus(world)
+
+    def days(rule: Rule, amount: int) -> int | None:
+        made = watches.watch_station(lin, lotus, rule, Decimal(amount))
+        return None if made.silent_until is None else (made.silent_until - world.clock.now()).days
+
+    assert [days(Rule.BELOW_USUAL, 10), days(Rule.LOWEST, 7), days(Rule.LOWEST, 30)] == [14, 7, 30]
+    assert [days(Rule.BELOW, 1), days(Rule.GUN_FREE, 0)] == [None, None]
 
 
 def test_a_double_tap_makes_one_watch_and_another_amount_changes_it(world, lin):
