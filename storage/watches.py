@@ -38,6 +38,7 @@ from storage.vicinity import in_square
 _W, _A, _G, _O = watches.c, alerts.c, connectors.c, outbox.c
 _PRICES = (Rule.BELOW.value, Rule.BELOW_USUAL.value, Rule.LOWEST.value)
 _AT_ONCE = 20_000
+_HIGHEST = (1 << 63) - 1
 
 
 class SqlWatches:
@@ -104,10 +105,13 @@ class SqlWatches:
             last = rows[-1]["id"]
             yield [_watch(row) for row in rows]
 
-    def changed(self, since: datetime) -> list[LevelRow]:
+    def changed(self, since: datetime, after: int | None = None) -> list[LevelRow]:
         # The rest is looked at here: without statistics PostgreSQL would walk the indexes of all that live for it.
-        rows = self.db.execute(select(*_LEVEL, _W.ended_at).where(at_or_after(_W.changed_at, since)))
-        return [_level(row[:-1]) for row in rows if row.ended_at is None and row.rule in _PRICES]
+        statement = select(*_LEVEL, _W.ended_at)
+        rows = {row.id: row for row in self.db.execute(statement.where(at_or_after(_W.changed_at, since)))}
+        if after is not None:
+            rows |= {row.id: row for row in self.db.execute(statement.where(_W.id.between(after + 1, _HIGHEST)))}
+        return [_level(row[:-1]) for row in rows.values() if row.ended_at is None and row.rule in _PRICES]
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:
         columns = stations.c

@@ -109,8 +109,9 @@ class WatchRepository(Protocol):
         """All live watches on ways, some thousand at a time."""
         ...
 
-    def changed(self, since: datetime) -> list[LevelRow]:
-        """Live ones with a price rule that were made or got other levels at or after this moment."""
+    def changed(self, since: datetime, after: int | None = None) -> list[LevelRow]:
+        """Live ones with a price rule that were made or got other levels at or after this moment, and all with a
+        number after that one."""
         ...
 
     def spots(self, station_ids: Iterable[str]) -> dict[str, StationSpot]:

@@ -54,6 +54,7 @@ class Matchers:
         self._lock = threading.Lock()
         self.loaded_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._last = 0  # the highest number seen
 
     def load(self, unit: UnitOfWork, at: datetime) -> None:
         """All live watches, instead of what was there."""
@@ -75,15 +76,18 @@ class Matchers:
                 self._has_areas[rule] = bool(circles[rule])
             self._recent = {}
             self.loaded_at = self._looked_at = at
+            ids = [one.ids for one in stations.values()] + [[one.id for one in its] for its in circles.values()]
+            self._last = max((max(its, default=0) for its in ids), default=0)
 
     def freshen(self, unit: UnitOfWork, at: datetime) -> None:
         """What was made or changed since the last look."""
         with self._lock:
             assert self._looked_at is not None, "loaded first"
-            changed = unit.watches.changed(self._looked_at - _COMMITTED_WITHIN)
+            # By their numbers, too: the clock of whoever made them may be slow, or was put back.
+            changed = unit.watches.changed(self._looked_at - _COMMITTED_WITHIN, self._last)
             new = [one for one in changed if self._recent.get(one.id) != (one.level, one.again_level)]
             self._recent = {one.id: (one.level, one.again_level) for one in changed}
-            self._looked_at = at
+            self._looked_at, self._last = at, max([self._last, *self._recent])
             for one in new:
                 if one.series_id:
                     for level in _levels(one.rule, one.level, one.again_level):

@@ -230,6 +230,17 @@ def test_a_way_that_is_driven_now_speaks_at_once(watching: Watching) -> None:
     assert len(watching.costs("0.95")) == 1
 
 
+def test_a_watch_that_a_slow_clock_made_is_found(watching: Watching) -> None:
+    """Of whoever makes it, in another process; what was there before is in memory by then."""
+    watching.watch(watching.person("1"), "0.50")
+    watching.costs("1.19")
+    watching.world.clock.advance(minutes=-20)
+    watching.watch(watching.person("2"), "1.00")
+    watching.watch_around(watching.person("3"), Area(HERE, 2_000), "1.00")
+    watching.world.clock.advance(minutes=21)
+    assert len(watching.costs("0.95")) == 2
+
+
 def test_two_people_at_one_tick_get_a_message_each(watching: Watching) -> None:
     people = [watching.person(name) for name in ("1", "2")]
     for one in people:
