@@ -11,6 +11,7 @@ PROGRAMS = (
     ["bench.ocpi", "--n", "100000"],
     ["bench.qr"],
     ["bench.sessions", "--n", "300"],
+    ["bench.recommend"],
     ["bench.alerts", "--watches", "100000", "1000000"],
     ["bench.alert_rows", "--watches", "100000"],  # a million takes some minutes more: python -m bench.alert_rows
     ["bench.boundaries", "--series", "5000"],  # fifty thousand take some minutes: python -m bench.boundaries
