@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from bots import prices, watches
-from bots.money import clean, exact, joined, per_kwh
+from bots.money import clean, exact, joined
 from bots.wording import Wording
 from core.prices.watching import Rule
 from core.services.alerts.telling import AlertNow, AlertsNow, PriceNow
@@ -80,7 +80,7 @@ def title(say: Wording, now: AlertsNow) -> str:
     elif guns or first.price is None:
         text = say("A gun is free")
     else:
-        text = say("Price drop: {price}", price=exact(say, first.price.price, first.price.currency))
+        text = say("Price drop: {price}", price=_amounts(say, first.price)[0])
     return clean(text, FIELD_MAX)
 
 
@@ -90,13 +90,12 @@ def fields(say: Wording, now: AlertsNow) -> Fields | None:
     price = first.price
     if price is None:
         return None
-    before = exact(say, price.before or price.price, price.currency)
+    amount, before = _amounts(say, price)
     if price.before is None and price.usual is not None:
         before = prices.money(say, price.usual, price.currency)
     note = _guns(say, first) if first.rule is Rule.GUN_FREE else _lasts(say, first, price, now.at)
     if len(now.alerts) > 1:
         note = say("{n} alerts", n=len(now.alerts))
-    amount = exact(say, price.price, price.currency)
     return Fields(_name(say, first, FIELD_MAX), amount, before, clean(note, FIELD_MAX))
 
 
@@ -112,10 +111,21 @@ def _block(say: Wording, one: AlertNow, at: datetime) -> Block:
 
 
 def _price_head(say: Wording, one: AlertNow, price: PriceNow) -> str:
-    name, now = _name(say, one, NAME_MAX), per_kwh(say, price.price, price.currency)
+    name, (now, before) = _name(say, one, NAME_MAX), _amounts(say, price)
+    now = say("{price}/kWh", price=now)
     if price.before is None:
         return f"{name} {now}"
-    return say("{name} {price} (was {before})", name=name, price=now, before=exact(say, price.before, price.currency))
+    return say("{name} {price} (was {before})", name=name, price=now, before=before)
+
+
+def _amounts(say: Wording, price: PriceNow) -> tuple[str, str]:
+    """Now and before, to be read at a glance: the third and fourth place only where nothing else tells them apart."""
+    both = (price.price, price.before or price.price)
+    now, before = (prices.money(say, one, price.currency) for one in both)
+    if price.before is None or now != before:
+        return now, before
+    now, before = (exact(say, one, price.currency) for one in both)
+    return now, before
 
 
 def _of_price(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> list[str]:
@@ -127,6 +137,7 @@ def _of_price(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> lis
     return [
         _parts(say, price),
         _usual(say, price),
+        _lower(say, one, price, at),
         joined(
             _lasts(say, one, price, at),
             _away(say, one),
@@ -146,7 +157,10 @@ def _gun_head(say: Wording, one: AlertNow) -> str:
 def _of_gun(say: Wording, one: AlertNow, at: datetime) -> list[str]:
     price, age = one.price, one.guns.age(at)
     return [
-        joined(watches.kind(say, one.plug, one.power_kw), per_kwh(say, price.price, price.currency) if price else ""),
+        joined(
+            watches.kind(say, one.plug, one.power_kw),
+            prices.per_kwh(say, price.price, price.currency) if price else "",
+        ),
         joined(_away(say, one), say("seen {age}", age=say.age(age)) if age is not None else ""),
         _others(say, one.alternatives),
     ]
@@ -159,7 +173,7 @@ def _name(say: Wording, one: AlertNow, most: int) -> str:
 def _parts(say: Wording, price: PriceNow) -> str:
     if price.service is None:
         return ""
-    fees = [exact(say, one, price.currency) for one in (price.price - price.service, price.service)]
+    fees = [prices.money(say, one, price.currency) for one in (price.price - price.service, price.service)]
     return " + ".join((say("energy {amount}", amount=fees[0]), say("service {amount}", amount=fees[1])))
 
 
@@ -168,15 +182,24 @@ def _usual(say: Wording, price: PriceNow) -> str:
         return ""
     usual, below = prices.money(say, price.usual, price.currency), price.below_usual
     if below is None or below < _WORTH_A_LINE:
-        return say("usual now {price}", price=usual)
+        return say("usually {price} at this hour", price=usual)
     share = (below * 100).to_integral_value(ROUND_DOWN)
-    return say("usual now {price}: {n} % below", price=usual, n=share)
+    return say("{n} % below the usual {price} of this hour", price=usual, n=share)
 
 
 def _lasts(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> str:
     if price.until is None:
-        return say("no end known")
+        return say("no rise within 24 h")
     return say("lasts until {time}", time=prices.clock(say, price.until, at, one.station.time_zone))
+
+
+def _lower(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> str:
+    """Who can wait for it should know."""
+    if price.lower is None:
+        return ""
+    then, amount = price.lower
+    time = prices.clock(say, then, at, one.station.time_zone)
+    return say("lower still from {time}: {price}", time=time, price=prices.per_kwh(say, amount, price.currency))
 
 
 def _away(say: Wording, one: AlertNow) -> str:

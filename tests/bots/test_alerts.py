@@ -27,7 +27,7 @@ def test_a_price_is_told_with_all_that_decides() -> None:
     assert lines("en", price_alert()) == [
         "Lotus Road ¥0.80/kWh (was ¥1.20)",
         "energy ¥0.50 + service ¥0.30",
-        "usual now ¥1.18: 32 % below",
+        "32 % below the usual ¥1.18 of this hour",
         "lasts until 22:00 · 1.2 km from your search · 3 of 8 guns free · seen 1 min ago",
         "GB/T DC · 120 kW",
         "Your watch: Below ¥0.95/kWh",
@@ -45,13 +45,13 @@ def test_a_price_is_told_with_all_that_decides() -> None:
 def test_what_nobody_knows_is_left_out_or_said_to_be_unknown() -> None:
     bare = replace(PRICE, before=None, service=None, usual=None, until=None)
     told = lines("en", price_alert(price=bare, distance_m=None, guns=FreeGuns(8, None, None, None)))
-    assert told[:2] == ["Lotus Road ¥0.80/kWh", "no end known · free guns unknown · seen 1 min ago"]
+    assert told[:2] == ["Lotus Road ¥0.80/kWh", "no rise within 24 h · free guns unknown · seen 1 min ago"]
 
 
 def test_a_price_that_is_older_than_the_guns_says_so() -> None:
     old = replace(PRICE, seen_at=NOW - timedelta(hours=3), usual=Decimal("0.80"))
     told = lines("en", price_alert(price=old))
-    assert told[2] == "usual now ¥0.80"
+    assert told[2] == "usually ¥0.80 at this hour"
     assert told[3].endswith("price seen 3 h ago, guns 1 min ago")
 
 
@@ -119,9 +119,20 @@ def test_a_hostile_name_stands_on_one_short_line(language: str) -> None:
             assert not set(line) & set("\n\r\x07\u202e\u202c")
 
 
-def test_odd_prices_keep_their_places() -> None:
-    odd = replace(PRICE, price=Decimal("0.795"), service=Decimal("0.3"), before=Decimal("1.2"))
+def test_a_third_place_is_shown_only_where_nothing_else_tells_two_prices_apart() -> None:
+    odd = replace(PRICE, price=Decimal("0.7951"), service=Decimal("0.3"), before=Decimal("1.2"))
     assert lines("en", price_alert(price=odd))[:2] == [
-        "Lotus Road ¥0.795/kWh (was ¥1.20)",
-        "energy ¥0.495 + service ¥0.30",
+        "Lotus Road ¥0.80/kWh (was ¥1.20)",
+        "energy ¥0.50 + service ¥0.30",
+    ]
+    close = replace(odd, before=Decimal("0.799"))
+    assert lines("en", price_alert(price=close))[0] == "Lotus Road ¥0.7951/kWh (was ¥0.799)"
+
+
+def test_what_is_lower_still_is_said() -> None:
+    soon = replace(PRICE, until=None, lower=(NOW + timedelta(hours=2), Decimal("0.6")))
+    assert lines("en", price_alert(price=soon))[3] == "lower still from 14:00: ¥0.60/kWh"
+    assert lines("zh-CN", price_alert(price=soon))[3:5] == [
+        "14:00 起更低：¥0.60/度",
+        "24 小时内不涨价 · 距您查找处 1.2 公里 · 空闲枪 3/8 · 1 分钟前核对",
     ]

@@ -29,13 +29,15 @@ MOST_LOOKED_AT = 100
 ALTERNATIVES = 2
 # What could not be said for so long is no news any more.
 HELD_FOR = timedelta(days=3)
+_CLEARLY = Decimal("0.95")
 
 
 @dataclass(frozen=True, slots=True)
 class PriceNow:
     """A price per kWh as it is, beside what it was and what it usually is at this hour. `service` is a part of it.
 
-    `until` is when it rises, or when nobody knows any more, within a day; None: no end is known.
+    `until` is when it rises, or when nobody knows any more; None: neither within a day. `lower` is when it is clearly
+    lower still before that, and how much it is then.
     """
 
     price: Decimal
@@ -45,6 +47,7 @@ class PriceNow:
     service: Decimal | None = None
     usual: Decimal | None = None
     until: datetime | None = None
+    lower: tuple[datetime, Decimal] | None = None
 
     @property
     def below_usual(self) -> Decimal | None:
@@ -234,7 +237,9 @@ class _Scene:
             return None
         usual = group.history.usual(self.at)
         earliest = min(told, key=lambda one: (one.alert.at, one.id)).alert
-        rises = (moment for moment, then in group.ahead if moment > self.at and (then is None or then > price))
+        steps = [(moment, then) for moment, then in group.ahead if moment > self.at]
+        until = next((moment for moment, then in steps if then is None or then > price), None)
+        still = ((moment, then) for moment, then in steps if then is not None and (until is None or moment < until))
         return PriceNow(
             price=price,
             currency=group.series.currency,
@@ -242,7 +247,8 @@ class _Scene:
             before=earliest.before if earliest.before is not None and earliest.before > price else None,
             service=service_per_kwh(group.tariff, self.at),
             usual=None if usual is None else usual.median,
-            until=next(rises, None),
+            until=until,
+            lower=next(((moment, then) for moment, then in still if then <= price * _CLEARLY), None),
         )
 
 

@@ -119,6 +119,17 @@ def test_everything_a_driver_needs_is_there(scene: Scene) -> None:
     assert (now.uncertain, one.price.usual, one.alternatives) == (0, None, ())
 
 
+def test_what_the_tariff_lowers_soon_is_told_with_it(scene: Scene) -> None:
+    lotus = scene.station("Noon Road", "0.90", service="0", evening="0.60")
+    row = scene.row(scene.alert(scene.watch(lotus, Rule.BELOW, "0.95"), "0.90", "1.20"))
+    now = scene.told(row)
+    assert now is not None
+    price = now.alerts[0].price
+    evening = scene.world.clock.now().replace(hour=12, minute=0, second=0)
+    assert price is not None
+    assert (price.until, price.lower) == (None, (evening, Decimal("0.60")))
+
+
 def test_a_price_that_has_gone_up_again_is_not_told(scene: Scene) -> None:
     rose = scene.station("Rose", "0.90", free=1)
     row = scene.row(scene.alert(scene.watch(rose, Rule.BELOW, "0.95"), "0.90", "1.20"))
