@@ -183,6 +183,11 @@ class SqlOutbox:
         statement = select(klass, outbox.c.state, func.count().label("rows")).group_by(klass, outbox.c.state)
         return {(row.klass, row.state): row.rows for row in self.db.execute(statement)}
 
+    def waits_since(self, at: datetime) -> Mapping[str, datetime]:
+        klass = outbox.c["class"].label("klass")
+        statement = select(klass, func.min(outbox.c.next_at).label("first")).where(_waiting(at)).group_by(klass)
+        return {row.klass: row.first for row in self.db.execute(statement)}
+
     def uncertain_of(self, user_id: str, klass: MessageClass, since: datetime) -> int:
         statement = select(func.count()).where(
             outbox.c.user_id == user_id,

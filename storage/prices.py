@@ -52,6 +52,14 @@ class SqlPrices:
         due = select(price_series.c.id).where(price_series.c.look_at.between(_BEGINNING, at)).limit(1)
         return gaps != "[]" or self.db.execute(more).first() is not None or self.db.execute(due).first() is not None
 
+    def waits_since(self, at: datetime) -> datetime | None:
+        last = self.db.execute(select(cursors.c.last_id).where(cursors.c.name == _READER)).scalar() or 0
+        said = select(price_observations.c.observed_at).where(price_observations.c.id.between(last + 1, _LAST))
+        due = select(price_series.c.look_at).where(price_series.c.look_at.between(_BEGINNING, at))
+        first = (said.order_by(price_observations.c.id), due.order_by(price_series.c.look_at))
+        moments = [self.db.execute(one.limit(1)).scalar() for one in first]
+        return min((one for one in moments if one is not None), default=None)
+
     def take(self, limit: int) -> list[Observation]:
         last, gaps = self._lock()
         ended = self._transaction("xmin")

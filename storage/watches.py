@@ -215,10 +215,14 @@ class SqlAlerts:
     def __init__(self, db: Connection) -> None:
         self.db = db
 
+    def written(self) -> int:
+        # The last number: of millions nobody counts.
+        return int(self.db.execute(select(func.coalesce(func.max(_A.id), 0))).scalar_one())
+
     def add(self, new: Sequence[NewAlert]) -> list[StoredAlert]:
         if not new:
             return []
-        last = self.db.execute(select(func.coalesce(func.max(_A.id), 0))).scalar_one()
+        last = self.written()
         rows = [_alert_row(one) for one in new]
         fresh = insert(self.db, alerts).on_conflict_do_nothing(index_elements=["watch_id", "version"])
         insert_rows(self.db, fresh, rows)

@@ -117,6 +117,12 @@ def test_figures_count_requests_and_tell_of_index_inbox_and_suppliers(client: Fl
         "kilowatch_index_stations 1.0",
         'kilowatch_inbox_messages{source="telegram",state="new"} 1.0',
         'kilowatch_outbox_rows{class="command",state="pending"} 1.0',
+        'kilowatch_outbox_oldest_seconds{class="command"} 300.0',
+        'kilowatch_outbox_oldest_seconds{class="alert"} 0.0',
+        # No clock runs here.
+        "kilowatch_prices_behind_seconds 300.0",
+        "kilowatch_watches_behind_seconds 0.0",
+        "kilowatch_alerts_written 0.0",
         'kilowatch_cases_open{kind="review"} 0.0',
         "kilowatch_starts_halted 0.0",
         'kilowatch_supplier_success_age_seconds{asked="catalogue",supplier="test"} 300.0',

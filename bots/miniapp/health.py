@@ -12,7 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bots.miniapp.answers import json_answer
-from core.ports import Case, CaseKind, SupplierState
+from core.outbox import MessageClass
+from core.ports import Case, CaseKind, SupplierState, UnitOfWork
 from core.services import Services
 
 CASES_AT_MOST = 10_000
@@ -77,6 +78,7 @@ class Gauges(Collector):
             with self.services.database.read() as unit:
                 suppliers = unit.catalogue.suppliers()
                 halts, cases = unit.halts.all(), unit.cases.listed(limit=CASES_AT_MOST)
+                waiting = _waiting_gauges(unit, now)
             late = self.services.watchdog.late()
         except Exception:
             log.exception("no figures from the database")
@@ -91,6 +93,7 @@ class Gauges(Collector):
         for labels, count in said.items():
             outbox.add_metric(labels, count)
         yield outbox
+        yield from waiting
         yield _gauge("kilowatch_starts_halted", "1 when no charge can be started", int(bool(halts)))
         yield _gauge("kilowatch_holds_waiting", "Holds older than a day", late.waiting)
         yield _gauge("kilowatch_holds_overdue", "Holds older than the 72 hours that are promised", late.holds)
@@ -101,6 +104,27 @@ class Gauges(Collector):
     def describe(self) -> list[GaugeMetricFamily]:
         """Nothing, so that registering does not ask the database."""
         return []
+
+
+def _waiting_gauges(unit: UnitOfWork, now: datetime) -> list[GaugeMetricFamily]:
+    """How far behind whoever follows prices, looks at watches and sends messages is; they are other processes."""
+    due = unit.watches.due(now, 1)
+    moments = {
+        "prices": ("Since the first price that nobody has followed", unit.prices.waits_since(now)),
+        "watches": ("Since the first watch was due that nobody has looked at", due[0].look_at if due else None),
+    }
+    found = [
+        _gauge(f"kilowatch_{name}_behind_seconds", text, 0.0 if since is None else (now - since).total_seconds())
+        for name, (text, since) in moments.items()
+    ]
+    found.append(_gauge("kilowatch_alerts_written", "Alerts so far, told or not", unit.alerts.written()))
+    oldest = GaugeMetricFamily(
+        "kilowatch_outbox_oldest_seconds", "Since the oldest row could have been done", labels=("class",)
+    )
+    waits = unit.outbox.waits_since(now)
+    for klass in MessageClass:
+        oldest.add_metric((klass.value,), (now - waits.get(klass.value, now)).total_seconds())
+    return [*found, oldest]
 
 
 def _case_gauges(cases: Sequence[Case], now: datetime) -> Iterator[GaugeMetricFamily]:

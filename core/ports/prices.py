@@ -110,6 +110,10 @@ class PriceRepository(Protocol):
         """Whether there may be something to take, or is something due. Cheap, and locks nothing."""
         ...
 
+    def waits_since(self, at: datetime) -> datetime | None:
+        """The moment of the first thing that nobody has taken or seen to."""
+        ...
+
     def take(self, limit: int) -> list[Observation]:
         """The next observations, each once, those of a station in their order. What is taken is so at the commit."""
         ...

@@ -156,6 +156,10 @@ class WatchRepository(Protocol):
 
 
 class AlertRepository(Protocol):
+    def written(self) -> int:
+        """How many there have been so far, about."""
+        ...
+
     def add(self, alerts: Sequence[NewAlert]) -> list[StoredAlert]:
         """Those that were not there yet, by (watch, version)."""
         ...

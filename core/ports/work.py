@@ -198,6 +198,10 @@ class OutboxRepository(Protocol):
         """How many rows there are by (class, state)."""
         ...
 
+    def waits_since(self, at: datetime) -> Mapping[str, datetime]:
+        """By class since when the longest waiting of those that may go out could have gone."""
+        ...
+
     def uncertain_of(self, user_id: str, klass: MessageClass, since: datetime) -> int:
         """How many messages of a class may not have reached this person."""
         ...
