@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from ctypes.util import find_library
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -109,6 +110,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent
 SUPPLIERS_REMEMBERED_S = 20.0
 OUTCOMES_REMEMBERED_S = 60.0
+_PRICES_FOLLOWED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -659,6 +661,7 @@ def probes(settings: Settings) -> list[Probe]:
         Probe("database", lambda: _look_at_database(settings)),
         Probe("Redis", lambda: _look_at_redis(settings)),
         Probe("outbox", lambda: _look_at_outbox(outbox(settings))),
+        Probe("prices", lambda: _look_at_prices(settings)),
         Probe("money", lambda: _look_at_money(settings)),
         Probe("payments", lambda: _look_at_payments(settings)),
         Probe("QR decoder", _look_at_zbar),
@@ -707,6 +710,21 @@ def _look_at_outbox(service: OutboxService) -> str:
         raise RuntimeError(f"{orders} orders were given up; look with `kilowatch outbox list`")
     rests = "".join(f"; {channel} rests until {until:%H:%M} UTC" for channel, until in service.pauses().items())
     return f"{rows('pending')} waiting, {rows('dead')} dead, {rows('uncertain')} may not have arrived{rests}"
+
+
+def _look_at_prices(settings: Settings) -> str:
+    """Whether somebody follows them: with nobody there, watches are silent."""
+    database, now = open_database(settings), SystemClock().now()
+    with database.read() as unit:
+        since, due, alerts = unit.prices.waits_since(now), unit.watches.due(now, 1), unit.alerts.written()
+    waits = [one for one in (since, due[0].look_at if due else None) if one is not None]
+    behind = now - min(waits, default=now)
+    if behind > _PRICES_FOLLOWED_WITHIN:
+        minutes = int(behind.total_seconds() // 60)
+        raise RuntimeError(
+            f"nobody has followed them for {minutes} minutes: does `clock` run? What does its log say?"
+        )
+    return f"followed; {alerts} alerts so far"
 
 
 def _look_at_money(settings: Settings) -> str:

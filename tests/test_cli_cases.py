@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import bootstrap
 import cli
 from core.payments import TopupState
 from core.ports import CaseKind, Halt
 from storage.engine import open_engine
 from storage.unit_of_work import SqlDatabase
 from tests.core.services.cases.bench import Bench
+from tests.storage.samples import LOTUS, ref, save, station, yuan
 
 WHO = ("--who", "Mei", "--why", "as the supplier wrote")
 
@@ -129,6 +132,17 @@ def test_the_doctor_says_what_waits_and_what_is_halted(bench: Bench) -> None:
     with bench.database.write() as unit:
         unit.halts.set(Halt("books", "I1: 5 too many", "kilowatch", bench.clock.now()))
     assert money() == "FAIL money: no charge can be started (kilowatch): I1: 5 too many"
+
+
+def test_the_doctor_says_when_nobody_follows_prices(bench: Bench) -> None:
+    prices = next(one for one in bootstrap.probes(bootstrap.settings_from_env()) if one.name == "prices")
+    assert prices.look() == "followed; 0 alerts so far"
+    since = datetime.now(UTC) - timedelta(minutes=30)
+    save(bench.database, station(1), at=since)
+    with bench.database.write() as unit:
+        unit.catalogue.save_tariffs(LOTUS.id, [(ref(1), yuan("1.20"))], since)
+    with pytest.raises(RuntimeError, match="nobody has followed them for 30 minutes: does `clock` run"):
+        prices.look()
 
 
 def test_reconcile_with_nobody(bench: Bench) -> None:
