@@ -10,9 +10,10 @@ from datetime import datetime
 from bots import watches as said
 from bots.alerts import Block, words
 from bots.miniapp.shapes import NAME_MAX, Json, clean, coordinates, moment, per_kwh, plain
-from bots.money import exact, joined
+from bots.money import joined
 from bots.money import moment as clock
-from bots.money import per_kwh as price_text
+from bots.prices import money
+from bots.prices import per_kwh as price_text
 from bots.wording import N_, Wording
 from core.geo import Datum
 from core.ports import Reach
@@ -144,7 +145,7 @@ def _what(one: StoredAlert, say: Wording) -> str:
     price = price_text(say, what.price, what.currency)
     if what.before is None:
         return price
-    return say("{price} (was {before})", price=price, before=exact(say, what.before, what.currency))
+    return say("{price} (was {before})", price=price, before=money(say, what.before, what.currency))
 
 
 def waiting(held: AlertsNow, say: Wording) -> list[Json]:
@@ -178,9 +179,9 @@ def told(reach: Reach | None, say: Wording) -> Json:
     channels = [one for one in dict.fromkeys(chats) if one in CHATS]
     stopped = bool(reach and reach.stopped)
     if not channels:
-        text = say("Alerts come to your Telegram or WeChat chat. Link one; until then they wait here.")
+        text = say("Alerts come to your Telegram or WeChat chat. Link one; until then they wait under “My watches”.")
     elif stopped:
-        text = say("You have asked to be told nothing unasked, so alerts wait here.")
+        text = say("You have asked to be told nothing unasked, so alerts wait under “My watches”.")
     else:
         text = say("Alerts come to your chat in {chat}.", chat=say(CHATS[channels[0]]))
     return {"channels": channels, "stopped": stopped, "text": text}

@@ -17,6 +17,7 @@ WISHES = {
     "watch_kind": N_("Which guns"),
     "watch_within": N_("Within"),
     "watch_own": N_("Your own price"),
+    "watch_unit": N_("{currency}/kWh"),
     "watch_set": N_("Watch"),
     "watch_bad_price": N_("Type a price per kWh, like 1.10."),
     "watch_usual": N_("{n} % below the usual price of the hour"),

@@ -7,7 +7,7 @@ import re
 from aiogram import Router
 from aiogram.types import CallbackQuery, Message
 
-from bots import money, watches
+from bots import money, prices, watches
 from bots.telegram import nearby, render, watch_buttons, watch_view
 from bots.telegram.buttons import Act, Button, Search, pack
 from bots.telegram.keyboards import Row, button, inline
@@ -131,7 +131,7 @@ def _area_offered(visit: Visit, search: Search, here: Around) -> render.Rendered
     say = visit.say
     lines = [bold(ours(watches.around(say, here.label, here.area)))]
     if here.cheapest is not None:
-        price = money.per_kwh(say, here.cheapest, here.currency)
+        price = prices.per_kwh(say, here.cheapest, here.currency)
         lines.append(f"💰 {ours(say('cheapest now {price}', price=price))}")
     if here.dropped:
         lines.append(ours(say("Of your filters plug, power and one operator count; the others do not.")))

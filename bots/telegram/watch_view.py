@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bots import watches
+from bots import prices, watches
 from bots.money import per_kwh
 from bots.telegram import watch_buttons
 from bots.telegram.keyboards import Keyboard
@@ -25,7 +25,7 @@ def offered(say: Wording, here: WishesHere, keyboard: Keyboard) -> Rendered:
     kind = watches.kind(say, here.guns.plug, here.guns.power_kw)
     lines = [bold(foreign(here.station.name, NAME_MAX) or ours(say("Charging station"))), ours(kind)]
     if here.price is not None:
-        lines.append(f"💰 {ours(say('now {price}', price=per_kwh(say, here.price, here.currency)))}")
+        lines.append(f"💰 {ours(say('now {price}', price=prices.per_kwh(say, here.price, here.currency)))}")
     else:
         lines.append(ours(phrases.error(say, UserError("no_price_here"))))
     lines += ["", ours(say("🔔 What shall I tell you of?"))]

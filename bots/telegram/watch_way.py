@@ -17,7 +17,7 @@ from aiogram import F, Router
 from aiogram.filters import Command, Filter
 from aiogram.types import CallbackQuery, Message
 
-from bots import money, watches
+from bots import money, prices, watches
 from bots.telegram import chat, render
 from bots.telegram.buttons import Act, Button, pack, pack_point, unpack_point
 from bots.telegram.find import point_of
@@ -204,7 +204,7 @@ async def _question(visit: Visit, draft: Draft) -> render.Rendered:
         along = await visit.run_core(_along, visit, draft)
         lines.append(ours(watches.needs(say, along.way.needs)))
         if along.cheapest is not None:
-            price = money.per_kwh(say, along.cheapest, along.currency)
+            price = prices.per_kwh(say, along.cheapest, along.currency)
             lines.append(f"💰 {ours(say('cheapest now {price}', price=price))}")
         lines += ["", ours(say("🔔 What shall I tell you of?"))]
         rows = _wishes(visit, draft, area_wishes(along.cheapest), along.currency)

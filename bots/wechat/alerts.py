@@ -10,6 +10,7 @@ from bots.alerts import MOST_IN_FULL, Block, Words
 from bots.wechat.render import TEXT_MAX_BYTES, cut_lines, link, plain
 from bots.wechat.watch_words import hints_for
 from bots.wording import Wording
+from core.prices.watching import Rule
 from core.services.alerts.telling import AlertsNow
 
 LINE_MAX = 90
@@ -30,7 +31,8 @@ def _text(say: Wording, told: Words) -> str:
     blocks = [_block(say, n, one, told) for n, one in enumerate(told.blocks, 1)]
     if told.several:
         blocks.insert(0, told.title)
-    replies = hints_for([one.alert.watch.id for one in told.blocks], say.language)
+    gun = told.blocks[0].alert.watch.rule is Rule.GUN_FREE
+    replies = hints_for([one.alert.watch.id for one in told.blocks], say.language, gun=gun)
     return "\n\n".join([*blocks, "\n".join([*told.rest, *replies])])
 
 

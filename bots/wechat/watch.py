@@ -6,7 +6,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from bots import money, watches
+from bots import money, prices, watches
 from bots.watch_amounts import looks_like_amount, wish_in
 from bots.watched_areas import Around, around
 from bots.wechat.account import Visitor
@@ -64,7 +64,7 @@ class WatchTalk:
         others = [say("Other guns: {kind}", kind=watches.kind(say, one.plug, one.power_kw)) for one in kinds]
         price = phrases.error(say, UserError("no_price_here"))
         if here.price is not None:
-            price = say("now {price}", price=money.per_kwh(say, here.price, here.currency))
+            price = say("now {price}", price=prices.per_kwh(say, here.price, here.currency))
         head = [
             plain(here.station.name, NAME_MAX) or say("Charging station"),
             money.joined(watches.kind(say, here.guns.plug, here.guns.power_kw), price),
@@ -81,7 +81,7 @@ class WatchTalk:
         self._ask(visitor, Offered(None, there, there.wishes, (), there.currency))
         head = [watches.around(say, there.label, there.area)]
         if there.cheapest is not None:
-            price = money.per_kwh(say, there.cheapest, there.currency)
+            price = prices.per_kwh(say, there.cheapest, there.currency)
             head.append(say("cheapest now {price}", price=price))
         if there.dropped:
             head.append(say("Of your filters plug, power and one operator count; the others do not."))

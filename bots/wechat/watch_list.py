@@ -7,6 +7,7 @@ from bots.wechat.account import Visitor
 from bots.wechat.find import FindTalk
 from bots.wechat.render import TEXT_MAX_BYTES, cut_lines, plain
 from bots.wechat.watch_words import Verb
+from core.prices.watching import Rule
 from core.services import Services
 from core.services.alerts.telling import HELD_FOR
 from core.services.watches import Seen
@@ -67,6 +68,9 @@ class WatchListTalk:
         match verb:
             case Verb.SHOW:
                 return self._shown(visitor, self.watches.one(user_id, watch_id))
+            case Verb.SNOOZE if self.watches.one(user_id, watch_id).rule is Rule.GUN_FREE:
+                more = say("This one ends by itself within hours; “stop {n}” ends it now.", n=watch_id)
+                return self._changed(visitor, self.watches.one(user_id, watch_id), more)
             case Verb.SNOOZE:
                 more = say("“wake {n}” ends that.", n=watch_id)
                 return self._changed(visitor, self.watches.snooze(user_id, watch_id), more)

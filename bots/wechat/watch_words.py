@@ -73,14 +73,22 @@ def read(line: str) -> WatchWords | None:
     return None
 
 
-def hints_for(watch_ids: Sequence[int], language: str) -> list[str]:
-    """The lines under an alert: what can be replied, with the numbers of the watches it tells of, in its order."""
+def hints_for(watch_ids: Sequence[int], language: str, *, gun: bool = False) -> list[str]:
+    """The lines under an alert: what can be replied, with the numbers of the watches it tells of, in its order.
+
+    `gun`: the first is a wish for a free gun, which ends within hours and is not put to sleep.
+    """
     ids = list(dict.fromkeys(watch_ids))
     if not ids:
         return []
     say, first = wording(language), ids[0]
-    lines = [say("Reply “show {n}” for the way there, “snooze {n}” for a quiet day, “stop {n}” to end it.", n=first)]
+    if gun:
+        lines = [say("Reply “show {n}” for the station, “stop {n}” to end it.", n=first)]
+    else:
+        lines = [
+            say("Reply “show {n}” for the station, “snooze {n}” for a quiet day, “stop {n}” to end it.", n=first)
+        ]
     if len(ids) > 1:
         numbers = ", ".join(map(str, ids[:NUMBERS_SHOWN])) + ("…" if len(ids) > NUMBERS_SHOWN else "")
         lines.append(say("In the order above the numbers are {numbers}; “watches” lists all.", numbers=numbers))
-    return lines
+    return [*lines, say("At the gun send a photo of its code to start.")]

@@ -11,6 +11,11 @@ function t(key, values) {
   return text;
 }
 
+// "CNY/kWh", on Chinese pages "元/度".
+function perKwh(currency) {
+  return t("watch_unit", { currency: lang === "zh-CN" && currency === "CNY" ? "元" : currency });
+}
+
 // el("p", {class: "note"}, "text", child, …): strings become text nodes, empty children are left out.
 function el(tag, attributes) {
   var svg = /^(svg|rect|line|text|use|path|circle)$/.test(tag);

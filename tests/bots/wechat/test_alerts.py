@@ -22,7 +22,12 @@ def test_one_alert_with_the_way_there_and_what_can_be_replied() -> None:
     way = _LINK.fullmatch(lines[6])
     assert way is not None
     assert (way[1].partition("?")[0], way[2]) == ("https://uri.amap.com/marker", "🧭 导航")
-    assert lines[7:] == ["", "此前有 1 条提醒可能没有送达。", "回复“看 12”导航，“静音 12”安静一天，“停 12”停止提醒。"]
+    assert lines[7:] == [
+        "",
+        "此前有 1 条提醒可能没有送达。",
+        "回复“看 12”查看充电站，“静音 12”静音一天，“停 12”停止提醒。",
+        "到枪前，发一张枪上二维码的照片即可充电。",
+    ]
 
 
 def test_several_have_a_title_and_numbers() -> None:
@@ -40,7 +45,7 @@ def test_what_has_no_room_is_counted(say: Wording) -> None:
     assert len(told.encode()) <= TEXT_MAX_BYTES
     shown = len(_LINK.findall(told))
     assert 2 <= shown < 5
-    assert f"{9 - shown} " in told.splitlines()[-4]
+    assert f"{9 - shown} " in told.splitlines()[-5]
 
 
 @pytest.mark.parametrize("say", [EN, ZH], ids=["en", "zh"])

@@ -181,6 +181,14 @@ def test_a_watch_is_handled_by_its_number(lin: Driver, world: World) -> None:
     assert "还没有提醒" in lin.says("我的提醒")
 
 
+def test_a_wish_for_hours_is_not_put_to_sleep_for_a_day(lin: Driver, world: World) -> None:
+    watches(world)
+    with world.services.database.write() as unit:
+        gun = unit.watches.add(replace(mine(world)[0], id=0, rule=Rule.GUN_FREE, amount=Decimal(0)))
+    assert "自动结束" in lin.says(f"静音 {gun.id}")
+    assert world.services.watches.one(gun.user_id, gun.id).muted_until is None
+
+
 def test_without_a_number_the_only_one_is_meant(lin: Driver, world: World) -> None:
     watches(world)
     assert "静音至" in lin.says("静音")

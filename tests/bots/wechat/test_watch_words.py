@@ -43,14 +43,19 @@ def test_a_line_is_read(line: str, asks: WatchWords | None) -> None:
 @pytest.mark.parametrize(("language", "show", "stop"), [("en", "show 7", "stop 7"), ("zh-CN", "看 7", "停 7")])
 def test_the_hint_names_words_that_are_understood(language: str, show: str, stop: str) -> None:
     assert hints_for([], language) == []
-    [one] = hints_for([7, 7], language)
+    one, _ = hints_for([7, 7], language)
     assert show in one
     assert stop in one
     assert read(show) == WatchWords(Verb.SHOW, 7)
     assert read(stop) == WatchWords(Verb.STOP, 7)
 
 
+@pytest.mark.parametrize(("language", "snooze"), [("en", "snooze"), ("zh-CN", "静音")])
+def test_a_wish_for_hours_is_not_put_to_sleep_for_a_day(language: str, snooze: str) -> None:
+    assert [snooze in hints_for([7], language, gun=gun)[0] for gun in (False, True)] == [True, False]
+
+
 def test_of_many_watches_the_numbers_come_in_order() -> None:
-    first, numbers = hints_for(range(9, 1, -1), "en")
+    first, numbers, _ = hints_for(range(9, 1, -1), "en")
     assert "stop 9" in first
     assert "9, 8, 7, 6, 5, 4…" in numbers

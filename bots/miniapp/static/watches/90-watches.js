@@ -103,7 +103,8 @@ function watchNode(one) {
   node.appendChild(el("p", {}, one.station_id ? el("a", { href: stationLink(one.station_id) }, one.text.place) : one.text.place));
   node.appendChild(el("p", { "class": "soft" }, one.text.state));
   var row = el("div", { "class": "watch-acts" });
-  row.appendChild(one.muted_until
+  // A wish for a free gun lives for hours: it is not put to sleep for a day.
+  if (one.muted_until || one.rule !== "gun_free") row.appendChild(one.muted_until
     ? action("watches_wake", title, function () { return change(one, { wake: true }).then(done("watches_done_awake")); })
     : action("watches_snooze", title, function () { return change(one, { snooze: true }).then(done("watches_done_silent")); }));
   var price = one.rule === "below" ? amountForm(one, done("watches_done_amount")) : null;
@@ -144,7 +145,7 @@ function stoppedNode(one) {
 function amountForm(one, done) {
   var input = el("input", { "class": "text", type: "text", inputmode: "decimal", maxlength: "9", autocomplete: "off", value: one.amount });
   var form = el("form", { "class": "watch-own", hidden: "" },
-    el("label", {}, el("span", {}, t("watches_amount_of") + " (" + one.currency + "/kWh)"), input),
+    el("label", {}, el("span", {}, t("watches_amount_of") + " (" + perKwh(one.currency) + ")"), input),
     el("button", { type: "submit", "class": "button" }, t("watches_save")));
   form.addEventListener("submit", function (event) {
     event.preventDefault();
