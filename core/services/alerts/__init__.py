@@ -6,6 +6,7 @@ judging    whether one that was matched speaks, by its state and the history of 
 looking    what time alone makes true: pauses that end, guns that become free, what is usual at another hour
 writing    from alerts to one message a driver
 telling    the message, as true as it is when it leaves
+moving     watches on guns that a supplier calls something else now
 ending     watches that end, and the monthly word on those that never spoke
 """
 
@@ -23,6 +24,7 @@ from core.services.alerts.histories import Histories
 from core.services.alerts.judging import Judge, Judged
 from core.services.alerts.looking import DUE_AT_ONCE, GUNS_AT_ONCE, USUAL_AT_ONCE, USUAL_MOVES_FOR, Looker
 from core.services.alerts.matchers import Matchers
+from core.services.alerts.moving import follow_guns
 from core.services.alerts.writing import Ends, Written, write
 from core.services.prices import SeriesTick
 from core.services.prices.past import Steps
@@ -149,6 +151,7 @@ class AlertService:
         if matchers.loaded_at is None:
             matchers.load(unit, at)
         matchers.freshen(unit, at)
+        follow_guns(unit, [one.series for one in ticks if one.series.lapsed], at)
         settled = [one for one in ticks if one.tick.settled]
         histories = Histories(unit, at, self._steps)
         found = matchers.crossed(settled, unit.watches.spots, histories.with_history)

@@ -14,7 +14,7 @@ from core.outbox import MessageClass, OutboxState
 from core.prices.watching import Rule
 from core.station import Plug, Station
 from core.user import Channel, QuietHours
-from core.watch import Area, Ended, Needs, Way
+from core.watch import Area, Ended, Needs, StationGuns, Way
 from tests.core.services.alerts.conftest import Watching
 from tests.world import HERE
 
@@ -239,6 +239,27 @@ def test_a_watch_that_a_slow_clock_made_is_found(watching: Watching) -> None:
     watching.watch_around(watching.person("3"), Area(HERE, 2_000), "1.00")
     watching.world.clock.advance(minutes=21)
     assert len(watching.costs("0.95")) == 2
+
+
+def test_a_watch_follows_guns_whose_power_was_corrected(watching: Watching) -> None:
+    watch = watching.watch(watching.person("1"), "1.00")
+    source = watching.world.source
+    (was,) = [one for one in source.items if isinstance(one, Station)]
+    guns = tuple(replace(gun, power_kw=Decimal(125)) for gun in was.connectors)
+    source.items = [replace(was, connectors=guns)]
+    watching.world.load(source)
+    watching.costs("1.10")
+    watching.world.clock.advance(hours=20)
+    assert watching.costs("0.95") == [], "nobody knows yet that the others are gone"
+    (alert,) = watching.wait(hours=5)
+    assert alert.price == Decimal("0.95")
+    place = watching.kept(watch).place
+    assert isinstance(place, StationGuns)
+    assert place.power_kw == Decimal(125)
+    watching.world.clock.advance(hours=22)
+    watching.costs("1.10")
+    watching.world.clock.advance(hours=12)
+    assert [one.price for one in watching.costs("0.90")] == [Decimal("0.90")]
 
 
 def test_two_people_at_one_tick_get_a_message_each(watching: Watching) -> None:
