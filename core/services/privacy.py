@@ -79,6 +79,8 @@ class PrivacyService:
                     raise LookupError(f"no user {one}")
             if ties := unit.people.ties(user_ids):
                 raise StillTied(ties)
+            # Whoever writes an alert of theirs is done first, or finds no watch any more.
+            unit.watches.of_people(user_ids, ended=True)
             names = [identity.external_id for identity in unit.people.identities(user_id)]
             for one in user_ids:
                 unit.outbox.forget_user(one)
