@@ -105,6 +105,11 @@ def money(say: Wording, price: Decimal, currency: str) -> str:
     return say.price(price, currency, minor_units(currency))
 
 
+def span(history: PriceHistory, at: datetime) -> int:
+    """The days that are shown first: of a place that is new only the day to come has something to show."""
+    return 7 if history.watched(at) >= timedelta(days=2) else 1
+
+
 def per_kwh(say: Wording, price: Decimal, currency: str) -> str:
     """As it is asked now: to be read at a glance, without the third and fourth place."""
     return say("{price}/kWh", price=money(say, price, currency))

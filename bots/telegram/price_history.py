@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from aiogram import Router
 from aiogram.types import BufferedInputFile, CallbackQuery, Message
@@ -36,6 +37,8 @@ async def pressed(call: CallbackQuery, visit: Visit, button: Button, pictures: P
         await visit.send(render.message(ours(none)))
         return
     group, now = which.among(groups), visit.now
+    if button.value.startswith("."):  # from the card: no span has been chosen
+        which = replace(which, days=prices.span(group.history, now))
     told = await visit.run_core(prices.told, say, services.prices, group, visit.user.energy_kwh, now)
     words = caption(say, station.name, told, group.history.badge(now).grade)
     # Watches are a person's own; a group has none.

@@ -50,13 +50,17 @@ def pass_days(world: World, station: Station, days: int) -> None:
 
 
 def test_a_new_station_is_not_judged_and_has_no_other_price(world: World) -> None:
-    said = told(world, road(world))
+    said = told(world, station := road(world))
     assert (said.badge, said.rule) == (
         "Too new to judge",
         "A price is judged once it has been watched for four weeks.",
     )
     assert (said.usual, said.lowest) == ("", "")  # watched for a moment only: no day
     assert said.cheapest == "Cheapest of the next 24 hours: ¥0.80 from 20:00 to tomorrow 08:00"
+    history = group(world, station).history
+    assert [prices.span(history, NOW + timedelta(days=days)) for days in (0, 1, 3)] == [1, 1, 7], (
+        "what has to be shown"
+    )
     assert said.advice == "30 kWh · Wait: from 20:00 it costs ¥12.00 less."
 
 

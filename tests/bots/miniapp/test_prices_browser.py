@@ -42,8 +42,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, World
         world.services.prices.boundaries()
     world.services.index.refresh()
     silent = world.station("Silent Road", 22.542, 114.058)
+    young = world.station("Young Road", 22.543, 114.058, price="1.20", evening="0.80")
+    world.services.prices.follow()
     with served(web.create_app(world.services)) as url:
-        yield url, world, {"road": road, "silent": silent}
+        yield url, world, {"road": road, "silent": silent, "young": young}
 
 
 @pytest.fixture
@@ -110,6 +112,14 @@ def test_a_finger_reads_off_a_price(phone: Phone) -> None:
         plot.dispatchEvent(new PointerEvent("pointermove", middle));
     """)
     assert phone.text(".read").endswith("· ¥0.80")
+
+
+def test_of_a_new_place_the_day_to_come_is_shown(phone: Phone) -> None:
+    opens(phone, phone.city["young"])
+    phone.wait(lambda: alternative(phone).startswith("24 h. Too new to judge."))
+    assert len(phone.all("svg.plot .ahead")) == 1
+    phone.js("document.querySelector('.spans input[value=\"7\"]').click()")
+    phone.wait(lambda: alternative(phone).startswith("7 days"))
 
 
 def test_without_a_price_there_is_nothing_to_draw(phone: Phone) -> None:

@@ -8,16 +8,31 @@ var LEAST_BAND = 5, LEAST_RANGE = 0.12; // pixels; a price that hardly moves is 
 page.prices = function (box, stationId, kwh) {
   var shown = el("div", { "class": "prices", "aria-live": "polite" });
   var tabs = el("div", { "class": "segments spans", role: "radiogroup", "aria-label": t("prices") });
-  var view = { id: stationId, kwh: kwh, days: 7, kind: 0, answers: {}, shown: shown };
+  var view = { id: stationId, kwh: kwh, days: 7, kind: 0, answers: {}, picks: {}, chosen: false, shown: shown };
   SPANS.forEach(function (days) {
-    var pick = el("input", { type: "radio", name: "span", value: days, onclick: function () { view.days = days; loadPrices(view); } });
+    var pick = el("input", { type: "radio", name: "span", value: days, onclick: function () { pickSpan(view, days); } });
     pick.checked = days === view.days;
+    view.picks[days] = pick;
     tabs.appendChild(el("label", {}, pick, el("span", {}, t("span." + days))));
   });
   box.appendChild(tabs);
   box.appendChild(shown);
   loadPrices(view);
 };
+
+function pickSpan(view, days) {
+  view.chosen = true;
+  view.days = days;
+  view.picks[days].checked = true;
+  loadPrices(view);
+}
+
+// Of a place that has been watched for less than two days only the day to come has something to show.
+function isNew(doc) {
+  var steps = doc.groups.length ? doc.groups[0].steps : [];
+  var known = steps.filter(function (step) { return step.per_kwh !== null; })[0];
+  return !!known && Date.parse(doc.end) - Date.parse(known.at) < 2 * DAY;
+}
 
 // Each span is asked for once while the sheet is open; an answer that comes when another tab is chosen waits there.
 function loadPrices(view) {
@@ -26,6 +41,7 @@ function loadPrices(view) {
   if (!view.shown.firstChild) view.shown.appendChild(el("span", { "class": "bone plot" }));
   page.ask("/stations/" + encodeURIComponent(view.id) + "/prices", [["days", days], ["kwh", view.kwh]]).then(function (doc) {
     view.answers[days] = doc;
+    if (isNew(doc) && !view.chosen) { pickSpan(view, 1); return; }
     if (view.days === days) showPrices(view);
   }, function (sentence) {
     if (view.days !== days) return;
