@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from bots.telegram import alerts, charge_buttons
-from bots.telegram.keyboards import Row, inline
+from bots.telegram.keyboards import Row, button, inline
 from bots.telegram.markup import bold, ours
 from bots.telegram.messenger import TelegramBusy, TelegramMessenger, TelegramRefused
 from bots.telegram.render import Rendered, message
+from bots.telegram.watch_buttons import LABELS, MY_WATCHES
+from bots.telegram.watch_codes import LIST, RENEW, STOP, shared
 from bots.unsent import NeverSent
 from bots.wording import Wording, wording
 from bots.wording.messages import Said
@@ -39,6 +41,9 @@ _BUTTONS: Mapping[str, Callable[[Wording, str], Row]] = {
     "topup_paid": charge_buttons.paid,
 }
 _WITHOUT_SESSION = frozenset({"topup_paid"})
+# One that has ended stands in no list any more: it is renewed from here.
+_OF_WATCHES: Mapping[str, tuple[str, ...]] = {"watch_ended": (RENEW,), "watch_quiet": (LIST, STOP)}
+_WATCH_LABELS = {**LABELS, LIST: MY_WATCHES}
 # The message that shows the charge says it too: this one only stays in the chat.
 _SILENT = frozenset({"charge_started"})
 
@@ -93,8 +98,11 @@ class TelegramSender:
 def _rendered(row: OutboxRow, said: Said) -> Rendered:
     body: dict[str, Any] = json.loads(row.body)
     code, session_id = body.get("code", ""), body.get("params", {}).get("session_id", "")
-    row_of = _BUTTONS.get(code)
+    say, row_of = wording(said.language), _BUTTONS.get(code)
     is_about = bool(session_id) or code in _WITHOUT_SESSION
-    keyboard = inline([row_of(wording(said.language), session_id)]) if row_of and is_about else None
+    keyboard = inline([row_of(say, session_id)]) if row_of and is_about else None
+    if code in _OF_WATCHES:
+        watch_id = int(body["params"].get("watch_id", 0))
+        keyboard = inline([[button(say(_WATCH_LABELS[what]), shared(what, watch_id)) for what in _OF_WATCHES[code]]])
     rendered = message(f"{bold(ours(said.title))}\n{ours(said.text)}", keyboard)
     return rendered | ({"disable_notification": True} if code in _SILENT else {})

@@ -220,7 +220,7 @@ MESSAGES = {
             *_WATCHED,
             N_("Alerts it made: {told}."),
             _NEAREST,
-            N_("You can renew it in the list of your watches."),
+            N_("You can renew it if you still wish it."),
         ),
     ),
     "watch_quiet": Message(

@@ -105,6 +105,16 @@ def test_what_can_be_done_about_it_stands_under_it(telegram: Telegram) -> None:
     assert telegram.calls[-1]["reply_markup"]["inline_keyboard"][0][0]["text"] == "🧾 充电单"
 
 
+def test_a_watch_that_has_ended_is_set_again_from_its_last_word(telegram: Telegram) -> None:
+    body = json.dumps({"code": "watch_ended", "params": {"place": "Lotus Road", "watch_id": 12}})
+    sender = TelegramSender(TelegramMessenger("1:x", telegram.url))
+    sender.send(replace(row(), body=body), SAID)
+    sender.send(replace(row(), body=body.replace("ended", "quiet")), SAID)
+    ended, quiet = (call["reply_markup"]["inline_keyboard"] for call in telegram.calls)
+    assert ended == [[{"text": "↩ Watch again", "callback_data": "w:n:12"}]]
+    assert [one["callback_data"] for one in quiet[0]] == ["w:l", "w:s:12"]
+
+
 def test_only_a_start_that_is_seen_anyway_makes_no_noise(telegram: Telegram) -> None:
     for code in ("charge_started", "stop_failed"):
         send(telegram, code)
