@@ -7,6 +7,7 @@ to charge.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +26,11 @@ from core.tariff import Tariff
 
 __all__ = ["GroupPrices", "OnTicks", "PriceService", "SeriesTick"]
 
-# Series in one transaction, and half as many where more has to be thought about each. What a tick means is worked out
-# in it, too, and on SQLite nobody else writes meanwhile: it has to stay below a second. Ours is a quarter of one at a
-# boundary, and up to three quarters for what is said.
-AT_ONCE = 10_000
+# Series in one transaction, and half as many where more has to be thought about each: at most, at first, at least.
+# What a tick means is worked out in it, and on SQLite nobody else writes meanwhile: it has to stay below a second.
+# Ours of ten thousand is a quarter of one at a boundary, and up to three quarters for what is said.
+AT_ONCE, FIRST_AT_ONCE, LEAST_AT_ONCE = 10_000, 2_500, 500
+LASTS_S = 0.7  # what it should take
 AHEAD = timedelta(days=1)
 # A series with fewer old versions than this is not worth shrinking.
 _MANY_VERSIONS = 200
@@ -65,9 +67,10 @@ class PriceService:
         *,
         at_once: int = AT_ONCE,
     ) -> None:
-        """`on_ticks` is called within the transaction of the ticks."""
+        """`on_ticks` is called within the transaction of the ticks. `at_once` is the most series in one."""
         self.database, self.clock, self.on_ticks, self.at_once = database, clock, on_ticks, at_once
         self._steps, self._doubts = Steps(), Doubts()
+        self._size = min(at_once, FIRST_AT_ONCE)
 
     # --- following --------------------------------------------------------------------------------------------
 
@@ -80,13 +83,15 @@ class PriceService:
         """Take what suppliers have said since, to the end; the ticks it made."""
         ticks = 0
         while True:
+            size, began = max(self._size // 2, 1), time.monotonic()
             with self.database.write() as unit:
-                said = unit.prices.take(self.at_once // 2)
+                said = unit.prices.take(size)
                 if not said:
                     return ticks
                 book = self._book(unit)
                 book.hear(said)
                 ticks += self._closed(unit, book)
+            self._fit(began, full=len(said) == size)
 
     def boundaries(self) -> int:
         """See to all series for which time alone has changed something, without any supplier; the ticks it made."""
@@ -94,13 +99,22 @@ class PriceService:
         while True:
             # Between many series, too: what is pushed meanwhile is not to wait for all of them.
             ticks += self.follow()
+            size, began = self._size, time.monotonic()
             with self.database.write() as unit:
-                due = unit.prices.due(self.clock.now(), self.at_once)
+                due = unit.prices.due(self.clock.now(), size)
                 if not due:
                     return ticks
                 book = self._book(unit)
-                book.look(due, self.at_once // 2)
+                book.look(due, max(size // 2, 1))
                 ticks += self._closed(unit, book)
+            self._fit(began, full=len(due) == size)
+
+    def _fit(self, began: float, *, full: bool) -> None:
+        """How much the next transaction takes on, by how long this one was: what many alerts hang on takes longer
+        than what nobody watches. One that was not full says nothing."""
+        if full:
+            fits = self._size * LASTS_S / max(time.monotonic() - began, 0.001)
+            self._size = int(min(max(fits, LEAST_AT_ONCE), 2 * self._size, self.at_once))
 
     def _book(self, unit: UnitOfWork) -> Book:
         return Book(unit, self.clock.now(), self._steps, self._doubts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 
 from core.ports import UnitOfWork
 from core.prices.ticks import Cause
+from core.services import prices
 from core.services.prices import PriceService, SeriesTick
 from tests.core.services.prices.conftest import SHENZHEN, Following, evening
 from tests.storage.samples import LOTUS, NOON, gun, ref, save, station, yuan
@@ -224,6 +226,27 @@ def test_what_is_pushed_while_many_pass_does_not_wait_for_all(following: Followi
     service = PriceService(following.database, following.clock, pushes, at_once=2)
     assert service.boundaries() == 4
     assert batches == [[Decimal("0.7")] * 2, [CHEAP], [Decimal("0.7")]]
+
+
+def test_where_each_takes_long_fewer_are_taken_on_at_once(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices, "LEAST_AT_ONCE", 1)
+    monkeypatch.setattr(prices, "LASTS_S", 0.05)
+    numbers = range(2, 14)
+    save(following.database, *(station(number, gun(number * 10), **SHENZHEN) for number in numbers))
+    batches: list[int] = []
+
+    def slow(unit: object, ticks: Sequence[object]) -> None:
+        batches.append(len(ticks))
+        time.sleep(0.05 * len(ticks))
+
+    service = PriceService(following.database, following.clock, slow, at_once=12)
+    following.says(yuan("1.10"), *(number * 10 for number in numbers))
+    service.follow()
+    assert batches[0] == 6
+    assert max(batches[1:]) < 6
+    assert sum(batches) == 12
 
 
 def test_many_that_lapse_at_once_are_told_in_parts(following: Following) -> None:
