@@ -36,15 +36,16 @@ def _follow_until(services: Services, stop: threading.Event) -> None:
     threading.Thread(target=_load_until, args=(services, stop), name="watches", daemon=True).start()
     looked_at = 0.0
     while not stop.is_set():
-        pause_s = LOOK_EVERY_S
+        pause_s, doing = LOOK_EVERY_S, "prices could not be followed"
         try:
             if services.prices.is_behind():
                 services.prices.boundaries()
                 services.alerts.ring_written()
+            doing = "watches could not be looked at"
             if time.monotonic() - looked_at >= WATCHES_EVERY_S and not services.alerts.look():
                 looked_at = time.monotonic()
         except Exception:
-            log.exception("prices could not be followed")
+            log.exception(doing)
             pause_s = AGAIN_AFTER_S
         stop.wait(pause_s)
 

@@ -12,7 +12,9 @@ ending     watches that end, and the monthly word on those that never spoke
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,9 +38,13 @@ __all__ = ["AlertService"]
 # Memory keeps what has ended until then, and finds it in vain.
 STALE_AFTER = timedelta(hours=6)
 RUNG_AT_ONCE = 50
+# Nobody else writes to SQLite meanwhile.
+_SLOW_S = 1.0
 _USUAL = "look_at_usual"  # the slots of hours
 
 Ring = Callable[..., None]
+
+log = logging.getLogger(__name__)
 
 
 class AlertService:
@@ -147,6 +153,14 @@ class AlertService:
 
     def on_ticks(self, unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> None:
         """What these ticks mean for watches. Within their transaction: killed in the middle, nothing has happened."""
+        began = time.monotonic()
+        found = self._match(unit, ticks)
+        took_s = round(time.monotonic() - began, 3)
+        if took_s > _SLOW_S:
+            log.warning("ticks held up everybody", extra={"ticks": len(ticks), "found": found, "took_s": took_s})
+
+    def _match(self, unit: UnitOfWork, ticks: Sequence[SeriesTick]) -> int:
+        """How many watches were looked at."""
         at, matchers = self.clock.now(), self._matchers
         if matchers.loaded_at is None:
             matchers.load(unit, at)
@@ -156,7 +170,7 @@ class AlertService:
         histories = Histories(unit, at, self._steps)
         found = matchers.crossed(settled, unit.watches.spots, histories.with_history)
         if not found:
-            return
+            return 0
         watches = unit.watches.some(found)
         wide = [one.id for one in watches if one.where is not Where.STATION]
         around = {settled[n].series.station_id for watch_id in wide for n in found[watch_id]}
@@ -164,6 +178,7 @@ class AlertService:
         judged = judge.all((one, [settled[n] for n in found[one.id]]) for one in watches)
         self._keep(unit, judged, at)
         matchers.spoken(one.watch for one in judged if one.alert is not None)
+        return len(found)
 
     def _keep(self, unit: UnitOfWork, judged: Sequence[Judged], at: datetime) -> None:
         unit.watches.save_spoken([one.watch for one in judged])
@@ -177,5 +192,6 @@ class AlertService:
         with self._lock:
             written, self._written = self._written, []
         if written:
+            log.info("alerts are on their way", extra={"messages": len(written)})
             first = sorted(written, key=lambda one: (one.rank, one.row_id))[:RUNG_AT_ONCE]
             self.ring(*(one.row_id for one in first))
