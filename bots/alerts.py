@@ -138,12 +138,8 @@ def _of_price(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> lis
         _parts(say, price),
         _usual(say, price),
         _lower(say, one, price, at),
-        joined(
-            _lasts(say, one, price, at),
-            _away(say, one),
-            _guns(say, one),
-            _seen(say, one, price, at),
-        ),
+        joined(_guns(say, one), _lasts(say, one, price, at)),
+        joined(_away(say, one), _seen(say, one, price, at)),
         joined(watches.kind(say, one.plug, one.power_kw), there),
         _why(say, one),
     ]

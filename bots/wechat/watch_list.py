@@ -46,7 +46,9 @@ class WatchListTalk:
         return f"{sign} {one.watch.id}. {head}\n   {state}"
 
     def _foot(self, visitor: Visitor, every: list[Seen], shown: int) -> list[str]:
-        say, first = visitor.say, every[0].watch.id
+        # The example is one that can be made silent, too.
+        say = visitor.say
+        first = min(every, key=lambda one: one.watch.rule is Rule.GUN_FREE).watch.id
         lines = [""]
         if len(every) > shown:
             numbers = ", ".join(str(one.watch.id) for one in every[shown:])

@@ -28,7 +28,8 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "Lotus Road ¥0.80/kWh (was ¥1.20)",
         "energy ¥0.50 + service ¥0.30",
         "32 % below the usual ¥1.18 of this hour",
-        "lasts until 22:00 · 1.2 km from your search · 3 of 8 guns free · seen 1 min ago",
+        "3 of 8 guns free · lasts until 22:00",
+        "1.2 km from your search · seen 1 min ago",
         "GB/T DC · 120 kW",
         "Your watch: Below ¥0.95/kWh",
     ]
@@ -36,7 +37,8 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "莲花路 ¥0.80/度（原 ¥1.20）",
         "电费 ¥0.50 + 服务费 ¥0.30",
         "该时段平时 ¥1.18，现低 32%",
-        "此价至 22:00 · 距您查找处 1.2 公里 · 空闲枪 3/8 · 1 分钟前核对",
+        "空闲枪 3/8 · 此价至 22:00",
+        "距您查找处 1.2 公里 · 1 分钟前核对",
         "国标直流 · 120 kW",
         "您的提醒：低于 ¥0.95/度",
     ]
@@ -45,21 +47,21 @@ def test_a_price_is_told_with_all_that_decides() -> None:
 def test_what_nobody_knows_is_left_out_or_said_to_be_unknown() -> None:
     bare = replace(PRICE, before=None, service=None, usual=None, until=None)
     told = lines("en", price_alert(price=bare, distance_m=None, guns=FreeGuns(8, None, None, None)))
-    assert told[:2] == ["Lotus Road ¥0.80/kWh", "no rise within 24 h · free guns unknown · seen 1 min ago"]
+    assert told[:3] == ["Lotus Road ¥0.80/kWh", "free guns unknown · no rise within 24 h", "seen 1 min ago"]
 
 
 def test_a_price_that_is_older_than_the_guns_says_so() -> None:
     old = replace(PRICE, seen_at=NOW - timedelta(hours=3), usual=Decimal("0.80"))
     told = lines("en", price_alert(price=old))
     assert told[2] == "usually ¥0.80 at this hour"
-    assert told[3].endswith("price seen 3 h ago, guns 1 min ago")
+    assert told[4].endswith("price seen 3 h ago, guns 1 min ago")
 
 
 def test_an_area_names_itself_and_what_else_is_cheap_there() -> None:
     area = replace(watch(Rule.BELOW_USUAL, "10", place=WORK), label="Work")
     told = lines("en", price_alert(watch=area, rule=Rule.BELOW_USUAL, also=2))
-    assert told[3].startswith("lasts until 22:00 · 1.2 km from Work · ")
-    assert told[4:] == [
+    assert told[4].startswith("1.2 km from Work · ")
+    assert told[5:] == [
         "GB/T DC · 120 kW · 2 more stations there have low prices too",
         "Your watch: Around Work, 2 km: 10 % below the usual price of the hour",
     ]
@@ -134,5 +136,5 @@ def test_what_is_lower_still_is_said() -> None:
     assert lines("en", price_alert(price=soon))[3] == "lower still from 14:00: ¥0.60/kWh"
     assert lines("zh-CN", price_alert(price=soon))[3:5] == [
         "14:00 起更低：¥0.60/度",
-        "24 小时内不涨价 · 距您查找处 1.2 公里 · 空闲枪 3/8 · 1 分钟前核对",
+        "空闲枪 3/8 · 24 小时内不涨价",
     ]

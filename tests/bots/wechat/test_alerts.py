@@ -19,10 +19,10 @@ _LINK = re.compile(r'<a href="(https://[^"]+)">([^<]+)</a>')
 def test_one_alert_with_the_way_there_and_what_can_be_replied() -> None:
     lines = text(ZH, alerts(price_alert("莲花路"), uncertain=1)).splitlines()
     assert lines[0] == "莲花路 ¥0.80/度（原 ¥1.20）"
-    way = _LINK.fullmatch(lines[6])
+    way = _LINK.fullmatch(lines[7])
     assert way is not None
     assert (way[1].partition("?")[0], way[2]) == ("https://uri.amap.com/marker", "🧭 导航")
-    assert lines[7:] == [
+    assert lines[8:] == [
         "",
         "此前有 1 条提醒可能没有送达。",
         "回复“看 12”查看充电站，“静音 12”静音一天，“停 12”停止提醒。",
