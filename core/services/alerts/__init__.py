@@ -86,11 +86,13 @@ class AlertService:
     def _look_at_due(self) -> bool:
         now = self.clock.now()
         with self.database.read() as unit:
-            if not unit.watches.due(now, 1):
+            due = unit.watches.due(now, DUE_AT_ONCE)
+            if not due:
                 return False
+            around = Looker(unit, now, self._steps).around(due)
         with self._looking(now) as (unit, looker):
             due = unit.watches.due(now, DUE_AT_ONCE)
-            self._keep(unit, looker.due(due), now)
+            self._keep(unit, looker.due(due, around), now)
         return bool(looker.left) or len(due) == DUE_AT_ONCE
 
     def _look_at_guns(self) -> bool:
@@ -118,7 +120,7 @@ class AlertService:
             met = Looker(unit, now, self._steps).below_usual(self._usual[:USUAL_AT_ONCE])
         if met:
             with self._looking(now) as (unit, looker):
-                judged = looker.due(unit.watches.some(met))
+                judged = looker.due(unit.watches.some(met), {})
                 later = [Judged(replace(one, look_at=now)) for one in looker.left]
                 self._keep(unit, [*judged, *later], now)
         self._usual = self._usual[USUAL_AT_ONCE:]

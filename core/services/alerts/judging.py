@@ -85,6 +85,21 @@ class Judge:
         spoken = (self._spoken(one) if isinstance(one, _Spoken) else one for one in judged)
         return [one for one in spoken if one is not None]
 
+    def met(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> list[PriceSeries]:
+        """The guns at which the wish is met; none of a watch that cannot be judged."""
+        try:
+            return self._where_met(watch, ticks) if watch.live(self.at) else []
+        except Exception:
+            log.exception("a watch could not be judged", extra={"watch_id": watch.id})
+            return []
+
+    def _where_met(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> list[PriceSeries]:
+        its = [one for one in ticks if self._concerns(watch, one.series)]
+        if watch.rule is not Rule.BELOW:
+            self.histories.read(one.series for one in its)
+            its = [self.histories.tick(one) for one in its]
+        return [one.series for one, _ in self._met(watch, watch.wish, its)]
+
     def _tried(self, watch: StandingWatch, ticks: Sequence[SeriesTick]) -> _Spoken | Judged | None:
         """A watch that cannot be judged is left out: it must not keep the prices of everybody from being followed. A
         database that fails does so again at the next question."""

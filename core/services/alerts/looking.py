@@ -42,24 +42,39 @@ class Looker:
 
     # --- pauses and hours -------------------------------------------------------------------------------------
 
-    def due(self, watches: Sequence[StandingWatch]) -> list[Judged]:
-        """Those whose time has come, asked by what is true now, as far as the time goes: all stations of an area are
-        looked at. The others stay due."""
+    def around(self, watches: Sequence[StandingWatch]) -> dict[int, list[int]]:
+        """By watch on an area or a way the guns at which its wish is met now, as far as the time goes. Asked before
+        anything is locked: all stations of an area are looked at."""
+        began, found = time.monotonic(), dict[int, list[int]]()
+        for one in watches:
+            if isinstance(one.place, StationGuns):
+                continue
+            if found and time.monotonic() - began > DUE_WITHIN_S:
+                break
+            middle, reach_m = _bounds(one.place)
+            spots = self.unit.watches.spots(self.unit.watches.stations_within(middle, reach_m, _STATIONS_AROUND))
+            judge = Judge(self.unit, self.at, self.histories, spots)
+            found[one.id] = [its.id for its in judge.met(one, self.ticks(self.unit.prices.series_of(spots)))]
+        return found
+
+    def due(self, watches: Sequence[StandingWatch], around: Mapping[int, Sequence[int]]) -> list[Judged]:
+        """Those whose time has come, asked by what is true now, as far as the time goes. The others stay due, as do
+        those on areas and ways that nobody has looked around for."""
         began = time.monotonic()
-        at_stations = {one.place.series_id for one in watches if isinstance(one.place, StationGuns)}
-        series = {one.id: one for one in self.unit.prices.some(at_stations)}
+        wanted = {one.id: _series_of(one, around) for one in watches}
+        series = {one.id: one for one in self.unit.prices.some({number for its in wanted.values() for number in its})}
+        wide = {number for one in watches if one.id in around for number in wanted[one.id]}
+        spots = self.unit.watches.spots({series[number].station_id for number in wide if number in series})
         self.histories.read(series.values())
         found = []
         for number, one in enumerate(watches):
             if time.monotonic() - began > DUE_WITHIN_S:
                 self.left += watches[number:]
                 break
-            if isinstance(one.place, StationGuns):
-                its = [series[one.place.series_id]] if one.place.series_id in series else []
-                judged = self._asked(one, its, {})
-            else:
-                its, spots = self._around(one.place)
-                judged = self._asked(one, its, spots)
+            if not isinstance(one.place, StationGuns) and one.id not in around:
+                self.left.append(one)
+                continue
+            judged = self._asked(one, [series[its] for its in wanted[one.id] if its in series], spots)
             if judged.watch != one:
                 found.append(judged)
         return found
@@ -81,11 +96,6 @@ class Looker:
                 )  # fmt: skip
                 found.append(SeriesTick(one, tick))
         return found
-
-    def _around(self, place: Area | Way) -> tuple[list[PriceSeries], dict[str, StationSpot]]:
-        middle, reach_m = _bounds(place)
-        spots = self.unit.watches.spots(self.unit.watches.stations_within(middle, reach_m, _STATIONS_AROUND))
-        return self.unit.prices.series_of(spots), spots
 
     # --- what is usual ----------------------------------------------------------------------------------------
 
@@ -138,6 +148,11 @@ class Looker:
             worth=GUN_WORTH,
         )
         return Judged(after_alert(watch, state, place.series_id, look_at=None, changed_at=watch.changed_at), said)
+
+
+def _series_of(watch: StandingWatch, around: Mapping[int, Sequence[int]]) -> Sequence[int]:
+    place = watch.place
+    return [place.series_id] if isinstance(place, StationGuns) else around.get(watch.id, ())
 
 
 def _bounds(place: Area | Way) -> tuple[Point, float]:

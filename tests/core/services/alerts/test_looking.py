@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from core.outbox import MessageClass
+from core.ports import UnitOfWork
 from core.prices.watching import Rule
 from core.services.alerts import looking
 from core.user import Channel
-from core.watch import Ended
+from core.watch import Area, Ended
 from tests.core.services.alerts.conftest import Watching
+from tests.world import HERE
 
 
 def test_a_gun_becomes_free_is_taken_and_is_free_again(watching: Watching) -> None:
@@ -95,6 +99,25 @@ def test_what_there_is_no_time_for_is_looked_at_next(watching: Watching, monkeyp
     watching.world.services.alerts.look()
     assert watching.kept(watch).look_at == watching.now
     monkeypatch.undo()
+    assert len(watching.look()) == 1
+
+
+def test_nobody_is_held_up_while_an_area_is_looked_at(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands of stations in it."""
+    lin, services = watching.person("1"), watching.world.services
+    watch = watching.watch_around(lin, Area(HERE, 2_000), "1.00")
+    services.watches.snooze(lin, watch.id)
+    assert watching.costs("0.95") == []
+    services.watches.wake(lin, watch.id)
+    writes = services.database.write
+
+    @contextmanager
+    def write() -> Iterator[UnitOfWork]:
+        with writes() as unit:
+            monkeypatch.setattr(unit.watches, "stations_within", None)
+            yield unit
+
+    monkeypatch.setattr(services.database, "write", write)
     assert len(watching.look()) == 1
 
 
