@@ -113,6 +113,8 @@ class Way:
             not 2 <= len(self.points) <= MOST_WAY_POINTS
             or not LEAST_WIDTH_M <= self.width_m <= MOST_WIDTH_M
             or length_m > LONGEST_WAY_M
+            # Across the date line: legs are straight lines of degrees here, and would go round the Earth.
+            or any(abs(other.lng - one.lng) > 180 for one, other in legs)
             or not self.days
             or not self.days <= frozenset(range(7))
             or self.starts >= self.ends
