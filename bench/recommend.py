@@ -1,6 +1,6 @@
 """What a driver loses by going to the first station of the list, replayed on real prices of Shenzhen (UrbanEV, CC0).
 
-    python -m bench.recommend [--requests 400] [--seed 7] [--data DIR] [--json]
+    python -m bench.recommend [--requests 800] [--seed 7] [--data DIR] [--json]
 
 Drivers anywhere in the city ask in hours as much as energy was drawn in them, in the weeks after the first eight,
 which alone are learnt from. Candidates are the zones within 15 km; states are told an hour old. Whose hour is worth
@@ -85,7 +85,7 @@ def to_json(table: Table) -> dict[str, dict[str, dict[str, float]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--requests", type=int, default=800)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--json", action="store_true")

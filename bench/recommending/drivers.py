@@ -46,6 +46,10 @@ class Driver:
     told_mode: Mode
     told_kwh: int
 
+    @property
+    def says(self) -> tuple[Mode, int]:
+        return self.told_mode, self.told_kwh
+
     @classmethod
     def known(cls, hour_cny: int, kwh: int) -> Driver:
         return cls(hour_cny, kwh, MODES[hour_cny], kwh)

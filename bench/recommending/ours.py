@@ -86,18 +86,19 @@ class Ours:
         ]
 
     def station(self, zone: int, free: int, tariff: Tariff | None, at: datetime, status_at: datetime) -> Station:
-        plain = Connector(
-            self._refs[zone][0],
-            Plug.GBT_DC,
-            GUN_KW,
-            status_at=status_at,
-            tariff_id=tariff.id if tariff else None,
-            price_seen_at=at if tariff else None,
-            no_price=None if tariff else NoPrice.NOT_PUBLISHED,
-        )
         states = [ConnectorStatus.FREE] * free + [ConnectorStatus.CHARGING] * (GUNS - free)
         guns = tuple(
-            replace(plain, ref=ref, status=state) for ref, state in zip(self._refs[zone], states, strict=True)
+            Connector(
+                ref,
+                Plug.GBT_DC,
+                GUN_KW,
+                status=state,
+                status_at=status_at,
+                tariff_id=tariff.id if tariff else None,
+                price_seen_at=at if tariff else None,
+                no_price=None if tariff else NoPrice.NOT_PUBLISHED,
+            )
+            for ref, state in zip(self._refs[zone], states, strict=True)
         )
         return replace(self._bare[zone], connectors=guns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,22 +30,29 @@ Table = dict[str, dict[str, Measured]]
 Row = tuple[str, Requests, Told, Driver]
 
 
-def advisers(city: City, ours: Ours, requests: Requests, told: Told, driver: Driver) -> dict[str, Measured]:
+def advisers(
+    city: City, requests: Requests, told: Told, driver: Driver, ours: Sequence[Sequence[int]]
+) -> dict[str, Measured]:
     """Everybody's lists, measured; `told` is what they all know."""
     true = truth(city, requests, driver)
-    lists = {name: order(score(city, requests, told)).tolist() for name, score in PEERS.items()}
-    lists["ours"] = ours.advise(requests, told, driver)
-    lists["oracle"] = order(true.cost).tolist()
+    lists: dict[str, Sequence[Sequence[int]]] = {
+        name: order(score(city, requests, told)).tolist() for name, score in PEERS.items()
+    }
+    lists |= {"ours": ours, "oracle": order(true.cost).tolist()}
     return {name: measure(true, listed) for name, listed in lists.items()}
 
 
 def by_driver(city: City, ours: Ours, requests: Requests) -> Table:
     """One row for each kind of driver: what an hour is worth to them, and the energy they need."""
-    drivers = (Driver.known(hour_cny, kwh) for hour_cny in MODES for kwh in ENERGIES_KWH)
+    drivers = [Driver.known(hour_cny, kwh) for hour_cny in MODES for kwh in ENERGIES_KWH]
     knowledge = told(city, requests)
+    # Who tells us the same gets the same list, whatever the hour is worth.
+    lists = {
+        one.says: ours.advise(requests, knowledge, one) for one in {each.says: each for each in drivers}.values()
+    }
     return {
-        f"{driver.hour_cny} CNY/h, {driver.kwh} kWh": advisers(city, ours, requests, knowledge, driver)
-        for driver in drivers
+        f"{one.hour_cny} CNY/h, {one.kwh} kWh": advisers(city, requests, knowledge, one, lists[one.says])
+        for one in drivers
     }
 
 
@@ -52,7 +60,10 @@ def robustness(city: City, ours: Ours, requests: Requests, seed: int) -> Table:
     """The driver of 30 CNY/h and 30 kWh, except where it is the driver who was not asked."""
     rows = (*_ages(city, requests), *_prices(city, requests, seed), *_catalogue(city, requests, seed))
     rows = (*rows, *_places(city, requests, seed), *_drivers(city, requests))
-    return {name: advisers(city, ours, requests, knowledge, driver) for name, requests, knowledge, driver in rows}
+    return {
+        name: advisers(city, requests, known, driver, ours.advise(requests, known, driver))
+        for name, requests, known, driver in rows
+    }
 
 
 _ORDINARY = Driver.known(30, 30)
