@@ -246,6 +246,20 @@ def test_several_free_guns_are_safer_than_the_last_one() -> None:
     assert one_of_one > 1 > three_of_five
 
 
+def test_nearly_full_costs_far_more_than_half_full() -> None:
+    """A queue grows the faster the fuller it is: one of thirteen guns free is not as good as six."""
+    one, three, six = (expected_wait_min(FreeGuns(13, k, k, NOW - timedelta(hours=1)), NOW) for k in (1, 3, 6))
+    assert one > 2 * three > 4 * six
+
+
+def test_an_old_state_is_doubted() -> None:
+    """Who was told of free guns long ago may find a queue; who is told so now will not."""
+    new, old, silent = (
+        expected_wait_min(FreeGuns(13, 7, 7, as_of), NOW) for as_of in (NOW, NOW - timedelta(hours=6), None)
+    )
+    assert new < 0.1 < old < 2 * silent
+
+
 def test_an_old_full_house_counts_less_than_a_new_one() -> None:
     waits = [expected_wait_min(FreeGuns(4, 0, 0, NOW - timedelta(hours=h)), NOW) for h in (0, 1, 3, 6, 24)]
     assert waits == sorted(waits, reverse=True)
