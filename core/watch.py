@@ -261,8 +261,10 @@ def after_alert(
 
 
 def renewed(watch: StandingWatch, at: datetime) -> StandingWatch:
-    """Live again for as long as a new one."""
-    return replace(watch, ended_at=None, ended=None, expires_at=at + LIVES_FOR, muted_until=None, changed_at=at)
+    """Live again for as long as a new one. What came true meanwhile is looked at: no tick will tell of it."""
+    return replace(
+        watch, ended_at=None, ended=None, expires_at=at + LIVES_FOR, muted_until=None, look_at=at, changed_at=at
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,15 @@ def test_nobody_is_held_up_while_an_area_is_looked_at(watching: Watching, monkey
     assert len(watching.look()) == 1
 
 
+def test_a_watch_that_lives_again_says_what_came_true_meanwhile(watching: Watching) -> None:
+    lin = watching.person("1")
+    watch = watching.watch(lin, "1.00")
+    watching.world.services.watches.stop(lin, watch.id)
+    assert watching.costs("0.95") == []
+    watching.world.services.watches.renew(lin, watch.id)
+    assert len(watching.look()) == 1
+
+
 def test_looking_is_done_by_one_clock_an_hour(watching: Watching) -> None:
     watching.watch(watching.person("1"), "10", Rule.BELOW_USUAL)
     with watching.world.services.database.write() as unit:
