@@ -18,10 +18,10 @@ _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N
 
 
 def wish(say: Wording, rule: Rule, amount: Decimal, currency: str) -> str:
-    """ "Below ¥1.10/kWh": what is wished, also on the button that wishes it."""
+    """ "¥1.10/kWh or less": what is wished, also on the button that wishes it."""
     match rule:
         case Rule.BELOW:
-            return say("Below {price}", price=per_kwh(say, amount, currency))
+            return say("{price} or less", price=per_kwh(say, amount, currency))
         case Rule.BELOW_USUAL:
             return say("{n} % below the usual price of the hour", n=say.number(amount))
         case Rule.LOWEST:

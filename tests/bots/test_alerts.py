@@ -31,7 +31,7 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "3 of 8 guns free · lasts until 22:00",
         "1.2 km from your search · seen 1 min ago",
         "GB/T DC · 120 kW",
-        "Your watch: Below ¥0.95/kWh",
+        "Your watch: ¥0.95/kWh or less",
     ]
     assert lines("zh-CN", price_alert("莲花路")) == [
         "莲花路 ¥0.80/度（原 ¥1.20）",
@@ -40,7 +40,7 @@ def test_a_price_is_told_with_all_that_decides() -> None:
         "空闲枪 3/8 · 此价至 22:00",
         "距您查找处 1.2 公里 · 1 分钟前核对",
         "国标直流 · 120 kW",
-        "您的提醒：低于 ¥0.95/度",
+        "您的提醒：降到 ¥0.95/度",
     ]
 
 

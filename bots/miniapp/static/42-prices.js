@@ -1,6 +1,6 @@
 // The price over time: what draws it is fetched when the first station is opened, so that the list comes sooner.
 
-window.kilowatch = { el: el, t: t, ask: ask, joined: joined, empty: empty, lang: function () { return lang; } };
+window.kilowatch = { el: el, t: t, ask: ask, joined: joined, perKwh: perKwh, empty: empty, lang: function () { return lang; } };
 
 function pricesPart(one) {
   if (!one.connectors.some(function (gun) { return gun.tariff_id; })) return null;

@@ -380,6 +380,7 @@ def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
     phone.wait(lambda: "station=" in phone.driver.current_url)
     phone.tap("#station .watch-open")
     phone.wait(lambda: phone.all("#station .wish"))
+    assert phone.text(".watch-panel form label").startswith("Your own price (CNY/kWh)")
     phone.one(".watch-panel form .text").send_keys("cheap")
     phone.tap(".watch-panel form button")
     assert "Type a price per kWh" in phone.one(".watch-problem").text
@@ -387,7 +388,7 @@ def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
     assert phone.one(".watch-done").text == "We watch it for you."
     assert phone.js("return document.activeElement.className") == "watch-done"
     said = phone.text(".watch-panel")
-    assert "Below ¥1.14/kWh" in said
+    assert "¥0.78/kWh or less" in said
     assert "Alerts come to your Telegram or WeChat chat. Link one" in said
     phone.tap("#station .watch-open")
     assert not phone.all(".watch-panel")
@@ -395,7 +396,7 @@ def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
     phone.driver.get(f"{phone.url}/watches?lang=zh-CN&link=1")
     assert phone.one("#link-code").text.startswith("kw-")
     card = phone.one("#mine .watch")
-    assert card.text.splitlines()[0] == "低于 ¥1.14/度"
+    assert card.text.splitlines()[0] == "降到 ¥0.78/度"
     handle = "#mine .watch-acts .button"
     phone.tap(handle)
     phone.wait(lambda: phone.text(handle) == "恢复提醒")
@@ -403,7 +404,7 @@ def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
     phone.tap(handle + "[aria-expanded]")
     phone.one("#mine form .text").send_keys("0,9")
     phone.tap("#mine form .button")
-    phone.wait(lambda: phone.text("#mine h3") == "低于 ¥0.90/度")
+    phone.wait(lambda: phone.text("#mine h3") == "降到 ¥0.90/度")
     phone.tap(handle + ":last-child")
     phone.wait(lambda: phone.text("#status") == "已停止。")
     phone.tap("#mine .stopped .button")
@@ -417,7 +418,7 @@ def test_two_taps_watch_a_price_and_the_watch_is_handled(phone: Phone):
     phone.js("document.querySelector('[name=watch-radius][value=\"2000\"]').click()")
     phone.tap("#foot form button")
     phone.one(".watch-done")
-    assert "周边 2 公里：低于 ¥0.87/度" in phone.text("#foot .watch-panel")
+    assert "周边 2 公里：降到 ¥0.87/度" in phone.text("#foot .watch-panel")
     kept = phone.js("return JSON.stringify(localStorage) + location.href + JSON.stringify(sessionStorage)")
     assert "22.5" not in kept
     assert phone.complaints() == []

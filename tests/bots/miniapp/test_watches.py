@@ -90,14 +90,14 @@ def test_what_can_be_wished(world: World, client: FlaskClient) -> None:
     found = shapes.Wishes.model_validate(client.get(f"{at}?lang=en").json)
     assert (found.per_kwh, found.currency, found.text) == ("1.2000", "CNY", "GB/T DC · 120 kW · now ¥1.20/kWh")
     assert [(one.rule, one.amount, one.text) for one in found.wishes] == [
-        ("below", "1.14", "Below ¥1.14/kWh"),
+        ("below", "1.14", "¥1.14/kWh or less"),
         ("below_usual", "10", "10 % below the usual price of the hour"),
         ("lowest", "30", "Lowest price in 30 days"),
         ("gun_free", "0", "A gun is free"),
     ]
     assert found.wishes == shapes.Wishes.model_validate(client.get(f"{at}?guns={found.guns.id}&lang=en").json).wishes
     chinese = shapes.Wishes.model_validate(client.get(f"{at}?lang=zh-CN").json)
-    assert chinese.wishes[0].text == "低于 ¥1.14/度"
+    assert chinese.wishes[0].text == "降到 ¥1.14/度"
     silent = client.get(f"/api/v1/stations/{station(world, 'Silent Road')}/wishes").json
     assert [one.rule for one in shapes.Wishes.model_validate(silent).wishes] == ["gun_free"]
 
@@ -129,7 +129,7 @@ def test_two_taps_are_one_watch(world: World, lin: Person) -> None:
     assert sets(lin, world, amount=0.9).id == made.id, "another amount changes it"
     (one,) = listed(lin).watches
     assert (one.amount, one.text.place, one.text.wish) == (
-        "0.9", "Lotus Road · GB/T DC · 120 kW", "Below ¥0.90/kWh",
+        "0.9", "Lotus Road · GB/T DC · 120 kW", "¥0.90/kWh or less",
     )  # fmt: skip
 
 

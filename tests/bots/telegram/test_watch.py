@@ -101,7 +101,7 @@ def test_a_price_is_watched_with_two_taps(lin: Talk, world: World) -> None:
     lin.presses("🔔 Watch price", card)
     assert card.text == f"{WARY}\nGB/T DC · 120 kW\n💰 now ¥1.20/kWh\n\n🔔 What shall I tell you of?"
     assert list(card.buttons) == [
-        "Below ¥1.14/kWh",
+        "¥1.14/kWh or less",
         "10 % below the usual price of the hour",
         "Lowest price in 30 days",
         "A gun is free",
@@ -109,16 +109,16 @@ def test_a_price_is_watched_with_two_taps(lin: Talk, world: World) -> None:
         "✓ GB/T DC · 120 kW",
         "◀ Station",
     ]
-    lin.presses("Below ¥1.14/kWh", card)
+    lin.presses("¥1.14/kWh or less", card)
     assert card.text == "\n".join([
         "🔔 We watch it for you.",
-        f"{WARY} · GB/T DC · 120 kW: Below ¥1.14/kWh",
+        f"{WARY} · GB/T DC · 120 kW: ¥1.14/kWh or less",
         "Your wish is below the lowest we have seen: ¥1.20/kWh on 2026-11-23.",
         "¥1.26/kWh can be reached; you may change it.",
         "Until 2027-05-30. You can stop it at any time.",
     ])  # fmt: skip
     assert list(card.buttons) == [
-        "Below ¥1.26/kWh", "🔕 Stop", "✏️ Change amount", "🔔 My watches", "◀ Station",
+        "¥1.26/kWh or less", "🔕 Stop", "✏️ Change amount", "🔔 My watches", "◀ Station",
     ]  # fmt: skip
     (one,) = mine(lin)
     assert (one.watch.rule, one.watch.amount, one.watch.currency) == (Rule.BELOW, Decimal("1.14"), "CNY")
@@ -131,8 +131,8 @@ def test_a_price_is_watched_with_two_taps(lin: Talk, world: World) -> None:
 def test_what_can_be_reached_is_one_tap_away(lin: Talk) -> None:
     card = opens_card(lin)
     lin.presses("🔔 Watch price", card)
-    lin.presses("Below ¥1.14/kWh", card)
-    lin.presses("Below ¥1.26/kWh", card)
+    lin.presses("¥1.14/kWh or less", card)
+    lin.presses("¥1.26/kWh or less", card)
     assert "It costs ¥1.20/kWh already." in card.text
     assert [one.watch.amount for one in mine(lin)] == [Decimal("1.26")]
 
@@ -142,7 +142,7 @@ def test_other_guns_have_their_own_price(lin: Talk) -> None:
     lin.presses("🔔 Watch price", card)
     lin.presses("GB/T AC · 7 kW", card)
     assert "GB/T AC · 7 kW\n💰 now ¥0.90/kWh" in card.text
-    lin.presses("Below ¥0.85/kWh", card)
+    lin.presses("¥0.85/kWh or less", card)
     (one,) = mine(lin)
     assert isinstance(one.watch.place, StationGuns)
     assert (one.watch.place.plug, one.watch.place.power_kw) == (Plug.GBT_AC, Decimal(7))
@@ -199,7 +199,7 @@ def test_who_asked_for_silence_hears_that_it_stays(lin: Talk) -> None:
     lin.says("/stop")
     card = opens_card(lin)
     lin.presses("🔔 Watch price", card)
-    lin.presses("Below ¥1.14/kWh", card)
+    lin.presses("¥1.14/kWh or less", card)
     assert card.text.endswith("once you send /start.")
 
 
@@ -222,7 +222,7 @@ def test_in_chinese(lin: Talk) -> None:
     lin.presses("中文")
     card = opens_card(lin)
     lin.presses("🔔 降价提醒", card)
-    lin.presses("低于 ¥1.14/度", card)
+    lin.presses("降到 ¥1.14/度", card)
     assert card.text.startswith("🔔 已为您设好提醒。")
     assert list(card.buttons)[1:] == ["🔕 停止提醒", "✏️ 修改数值", "🔔 我的提醒", "◀ 充电站"]
 
@@ -241,9 +241,9 @@ def test_an_area_is_watched_as_it_was_found(lin: Talk, world: World) -> None:
         "",
         "🔔 What shall I tell you of?",
     ])  # fmt: skip
-    assert list(listed.buttons) == ["Below ¥1.14/kWh", "10 % below the usual price of the hour", "◀ List"]
-    lin.presses("Below ¥1.14/kWh", listed)
-    assert f"Around {WARY}, 5 km · GB/T DC · from 60 kW · one operator: Below ¥1.14/kWh" in listed.text
+    assert list(listed.buttons) == ["¥1.14/kWh or less", "10 % below the usual price of the hour", "◀ List"]
+    lin.presses("¥1.14/kWh or less", listed)
+    assert f"Around {WARY}, 5 km · GB/T DC · from 60 kW · one operator: ¥1.14/kWh or less" in listed.text
     (one,) = mine(lin)
     needs = Needs(frozenset({Plug.GBT_DC}), Decimal(60), "Lotus")
     assert one.watch.place == Area(Point(22.541, 114.058), 5_000, needs), "no finer than a hundred metres"

@@ -98,7 +98,7 @@ def test_the_list_says_what_is_true_now(lin: Talk) -> None:
         "1. Lotus Road · GB/T DC · 120 kW: A gun is free",
         "🔔 now ¥1.20/kWh · 2 guns free · ends tomorrow 00:00",
         "",
-        "2. Lotus Road · GB/T DC · 120 kW: Below ¥1.00/kWh",
+        "2. Lotus Road · GB/T DC · 120 kW: ¥1.00/kWh or less",
         "🔔 now ¥1.20/kWh · ends 2027-05-22",
     ])  # fmt: skip
     assert lin.says("我的提醒").text == shown.text
@@ -114,7 +114,7 @@ def test_each_is_put_to_sleep_woken_and_stopped_in_the_list(lin: Talk, world: Wo
     assert (lin.toast, now(lin, one).muted_until) == ("Awake again.", None)
     lin.presses("🔕 Stop")
     assert (lin.toast, mine(lin)) == ("Stopped.", [])
-    assert "Stopped: Lotus Road · GB/T DC · 120 kW: Below ¥1.00/kWh" in shown.text
+    assert "Stopped: Lotus Road · GB/T DC · 120 kW: ¥1.00/kWh or less" in shown.text
     lin.presses("↩ Undo: watch again")
     assert [each.watch.id for each in mine(lin)] == [one.id]
     world.clock.advance(days=1)
@@ -173,7 +173,7 @@ def test_another_amount_is_typed(lin: Talk) -> None:
     one = watches(lin)
     assert "It is ¥1.00/kWh. Type another price" in asks_amount(lin).text
     answer = lin.says("０。９５元")
-    assert "Below ¥0.95/kWh" in answer.text
+    assert "¥0.95/kWh or less" in answer.text
     assert (now(lin, one).amount, now(lin, one).origin) == (Decimal("0.95"), one.origin)
     assert "We found no place" in lin.says("0.90").text, "the question is answered"
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_used_is_said_and_the_question_stays(lin: Talk) -> None:
         ("cheaper please", "I cannot use that."),
     ):
         assert lin.says(text).text.startswith(refusal), text
-    assert "Below ¥0.95/kWh" in lin.says("0,95").text
+    assert "¥0.95/kWh or less" in lin.says("0,95").text
     assert now(lin, one).amount == Decimal("0.95")
 
 
@@ -200,7 +200,7 @@ def test_places_stay_places_while_an_amount_is_asked_for(lin: Talk) -> None:
         before = len(lin.who.messages)
         lin.says(place)
         assert "1 station within" in lin.who.messages[before].text
-    assert "Below ¥0.95/kWh" in lin.says("0.95").text
+    assert "¥0.95/kWh or less" in lin.says("0.95").text
 
 
 def test_per_cent_takes_the_place_of_a_price(lin: Talk) -> None:
@@ -210,7 +210,7 @@ def test_per_cent_takes_the_place_of_a_price(lin: Talk) -> None:
     assert [(each.watch.rule, each.watch.amount) for each in mine(lin)] == [(Rule.BELOW_USUAL, Decimal(15))]
     assert now(lin, one).ended_at is not None
     assert "It is 15 %." in asks_amount(lin).text
-    assert "Below ¥0.95/kWh" in lin.says("¥0.95").text
+    assert "¥0.95/kWh or less" in lin.says("¥0.95").text
 
 
 def test_leaving_it_as_it_is(lin: Talk) -> None:
@@ -233,11 +233,11 @@ def test_an_area_keeps_its_currency(lin: Talk, world: World) -> None:
     service = world.services.watches
     service.watch_area(lin.user.id, Area(HERE, 1_000), Rule.BELOW, Decimal("0.9"), currency="CNY", label="Work")
     asks_amount(lin)
-    assert "Around Work, 1 km: Below ¥0.80/kWh" in lin.says("0.80").text
+    assert "Around Work, 1 km: ¥0.80/kWh or less" in lin.says("0.80").text
     asks_amount(lin)
     lin.says("10 %")
     asks_amount(lin)
-    assert "Around Work, 1 km: Below ¥0.70/kWh" in lin.says("0.7元").text
+    assert "Around Work, 1 km: ¥0.70/kWh or less" in lin.says("0.7元").text
     assert len(mine(lin)) == 1
 
 
@@ -282,7 +282,7 @@ def test_a_message_of_months_ago_is_answered_with_a_new_one(lin: Talk) -> None:
     old: dict[str, Any] = {"message_id": 3, "date": 0, "chat": lin.who.chat}
     lin.telegram.press(lin.who.user, old, shared("z", one.id))
     lin._worked()
-    assert lin.last.text.endswith("Below ¥1.00/kWh\nSilent until 2026-11-24 12:00.")
+    assert lin.last.text.endswith("¥1.00/kWh or less\nSilent until 2026-11-24 12:00.")
     assert "🔔 Wake" in lin.last.buttons
     lin.telegram.press(lin.who.user, old, pack(Act.WATCHES, None, str(Handle(watch_codes.STOP, one.id))))
     lin.telegram.refuse_next("editMessageText", 400, "Bad Request: message to edit not found")

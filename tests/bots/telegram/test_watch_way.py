@@ -91,8 +91,8 @@ def test_two_places_days_hours_and_the_wish(lin: Talk, world: World) -> None:
         "",
         "🔔 What shall I tell you of?",
     ])  # fmt: skip
-    lin.presses("Below ¥1.14/kWh", shown)
-    assert "Home Hall → Work Hall · Mon - Fri · 07:00 - 09:00 · GB/T DC: Below ¥1.14/kWh" in shown.text
+    lin.presses("¥1.14/kWh or less", shown)
+    assert "Home Hall → Work Hall · Mon - Fri · 07:00 - 09:00 · GB/T DC: ¥1.14/kWh or less" in shown.text
     (one,) = world.services.watches.mine(lin.user.id)
     ends = (Point(22.541, 114.058), Point(22.571, 114.108))
     hours = (time(7), time(9), "Asia/Shanghai")
@@ -145,7 +145,7 @@ def test_a_way_is_not_where_somebody_is(lin: Talk, world: World) -> None:
 
 def test_looking_along_the_way(lin: Talk, world: World) -> None:
     says_both(lin)
-    chooses(lin, "Mon - Fri", "07–09", "Below ¥1.14/kWh")
+    chooses(lin, "Mon - Fri", "07–09", "¥1.14/kWh or less")
     (one,) = world.services.watches.mine(lin.user.id)
     lin.who.presses_data(lin.last, shared("o", one.watch.id))
     lin._worked()

@@ -55,7 +55,7 @@ def test_two_answers_set_a_watch_on_the_station_just_shown(lin: Driver, world: W
     opens(lin)
     offered = lin.says("提醒")
     assert "现价 ¥1.50/度" in offered
-    assert "1. 低于 ¥1.15/度" in offered
+    assert "1. 降到 ¥1.15/度" in offered
     assert "4. 有空闲枪" in offered
     answer = lin.says("1")
     [one] = mine(world)
@@ -160,7 +160,7 @@ def watches(world: World, openid: str = LIN, amount: str = "1.20") -> int:
 def test_a_watch_is_handled_by_its_number(lin: Driver, world: World) -> None:
     one, other = watches(world), watches(world, WEI)
     listed = lin.says("我的提醒")
-    assert f"🔔 {one}. 莲花路充电站 · 国标直流 · 120 kW：低于 ¥1.20/度" in listed
+    assert f"🔔 {one}. 莲花路充电站 · 国标直流 · 120 kW：降到 ¥1.20/度" in listed
     assert "现价 ¥1.50/度" in listed
     assert "静音至 明天 12:00" in lin.says(f"静音{one}")
     assert f"💤 {one}." in lin.says("watches")

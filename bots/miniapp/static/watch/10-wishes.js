@@ -121,7 +121,7 @@ function choices(node, place, wishes, own, stationId) {
 function ownPrice(own, said, set) {
   var input = el("input", { "class": "text", type: "text", inputmode: "decimal", maxlength: "9", autocomplete: "off", placeholder: "1.10", value: own.value });
   var form = el("form", { "class": "watch-own" },
-    el("label", {}, el("span", {}, t("watch_own") + " (" + perKwh(own.currency) + ")"), input),
+    el("label", {}, el("span", {}, t("watch_own") + " (" + kit.perKwh(own.currency) + ")"), input),
     el("button", { type: "submit", "class": "button" }, t("watch_set")));
   form.addEventListener("submit", function (event) {
     event.preventDefault();
