@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -118,7 +118,22 @@ def guns_told_by(stations: Sequence[Station], filters: Filters, at: datetime) ->
     return min(able, key=freshness, default=None)
 
 
-def expected_wait_min(guns: FreeGuns, at: datetime) -> float:
+def nobody_tells(at: datetime) -> float:
+    return USUALLY_BUSY
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is known of a place besides the state of its guns."""
+
+    usually_busy: Callable[[datetime], float] = nobody_tells  # the share of the guns, by the hour of the week
+    coming: float = 0.0  # cars that we sent there, as likely as they go; those not among the told states yet
+
+
+NOTHING_KNOWN = Demand()
+
+
+def expected_wait_min(guns: FreeGuns, at: datetime, demand: Demand = NOTHING_KNOWN) -> float:
     """Minutes of waiting for who arrives at `at`.
 
     The state of the guns tells the load of the place. As it ages the load goes back to what is usual, and the doubt
@@ -126,17 +141,19 @@ def expected_wait_min(guns: FreeGuns, at: datetime) -> float:
     that doubt. Nobody waits while one of the guns that were seen free is still free.
     """
     servers = max(guns.total, 1)
+    usual = demand.usually_busy(at)
     last = guns.free if guns.free is not None else guns.last_free
     age = guns.age(at)
-    if last is None or age is None:
-        return _wait_at_load_min(USUALLY_BUSY, DEVIATES_BY, servers, 1.0)
-    seen = (servers - last + USUAL_IN_GUNS * USUALLY_BUSY) / (servers + USUAL_IN_GUNS)
+    if last is None or age is None or guns.as_of is None:
+        return _wait_at_load_min(usual + demand.coming / servers, DEVIATES_BY, servers, 1.0)
     age = max(age, timedelta())
+    usual_then = demand.usually_busy(guns.as_of)
+    seen = (servers - last + demand.coming + USUAL_IN_GUNS * usual_then) / (servers + USUAL_IN_GUNS)
     stays = math.exp(-age / DEVIATES_FOR)
-    load = USUALLY_BUSY + stays * (seen - USUALLY_BUSY)
-    arrivals = load * servers * (age / timedelta(minutes=1) + PLUGGING_IN_MIN) / SESSION_MIN
+    load = usual + stays * (seen - usual_then)
+    arrivals = load * servers * (age / timedelta(minutes=1) + PLUGGING_IN_MIN) / SESSION_MIN + demand.coming
     doubt = DEVIATES_BY * math.sqrt(1 - stays * stays)
-    return _wait_at_load_min(load, doubt, servers, _at_least(last, arrivals))
+    return _wait_at_load_min(load, doubt, servers, _at_least(last, max(arrivals, 0.0)))
 
 
 def _wait_at_load_min(load: float, doubt: float, servers: int, all_taken: float) -> float:
@@ -229,18 +246,19 @@ def place_offer(
     at: datetime,
     guns_from: Station | None = None,
     reliability: Reliability = NOTHING_LEARNT,
+    demand: Demand = NOTHING_KNOWN,
 ) -> Offer | None:
     """The best of what several suppliers offer at one place, with the others in `also`.
 
     Each supplier's price and record stay its own. The guns are those of one description, for all of them.
     """
     if len(stations) == 1:
-        return offer(stations[0], distance_m, wishes, tariffs, at, reliability=reliability)
+        return offer(stations[0], distance_m, wishes, tariffs, at, reliability=reliability, demand=demand)
     teller = guns_from or guns_told_by(stations, wishes.filters, at)
     if teller is None:
         return None
     guns = free_guns([one for one in teller.connectors if wishes.filters.fits(one)], at)
-    told = (offer(station, distance_m, wishes, tariffs, at, guns, reliability) for station in stations)
+    told = (offer(station, distance_m, wishes, tariffs, at, guns, reliability, demand) for station in stations)
     by_price = wishes.sort is Sort.PRICE
     offers = sorted((one for one in told if one), key=lambda one: _offer_rank(one, by_price))
     if not offers:
@@ -262,11 +280,13 @@ def offer(
     at: datetime,
     guns: FreeGuns | None = None,
     reliability: Reliability = NOTHING_LEARNT,
+    demand: Demand = NOTHING_KNOWN,
 ) -> Offer | None:
     """What this station can do for these wishes; None when no gun fits or the price cap is passed.
 
     Guns of one station may have different tariffs and powers: each kind is priced and the best one is offered.
-    `guns` is what another description of the same place says of them, `reliability` what became of visits lately.
+    `guns` is what another description of the same place says of them, `reliability` what became of visits lately,
+    `demand` how many others want them.
     """
     fitting = tuple(one for one in station.connectors if wishes.filters.fits(one))
     if not fitting:
@@ -286,7 +306,8 @@ def offer(
             continue
         currency = price.total.currency if price else _NO_CURRENCY
         stale = connector.price_seen_at is None or at - connector.price_seen_at > PRICE_FRESH_FOR
-        costs = _costs(price, distance_m, guns, float(minutes), wishes.mode, currency, arrival, failure, stale)
+        wait_min = expected_wait_min(guns, arrival, demand)
+        costs = _costs(price, distance_m, wait_min, float(minutes), wishes.mode, currency, failure, stale)
         one = Offer(
             station, distance_m, fitting, connector, price, no_price, connector.price_seen_at, guns, is_open,
             round(minutes), costs, currency, guns_from=station.supplier_id,
@@ -320,8 +341,8 @@ def _price(
 
 
 def _costs(
-    price: Quote | None, distance_m: float, guns: FreeGuns, minutes: float, mode: Mode, currency: str,
-    arrival: datetime, failure: float, stale_price: bool,
+    price: Quote | None, distance_m: float, wait_min: float, minutes: float, mode: Mode, currency: str,
+    failure: float, stale_price: bool,
 ) -> dict[CostPart, float]:  # fmt: skip
     local = _LOCAL.get(currency, _LOCAL["EUR"])
     hour, per_km = _HOUR_CNY[mode] * local, _KM_CNY * local
@@ -330,7 +351,7 @@ def _costs(
     costs = {
         CostPart.CHARGE: charge,
         CostPart.DRIVE: 2 * km * per_km + hour * km / SPEED_KMH,
-        CostPart.WAIT: hour * (expected_wait_min(guns, arrival) + START_OVERHEAD_MIN) / 60,
+        CostPart.WAIT: hour * (wait_min + START_OVERHEAD_MIN) / 60,
         CostPart.GUN_TIME: hour * minutes / 60 * _GUN_TIME_WEIGHT[mode],
         CostPart.RISK: failure * (hour * FAILED_VISIT_MIN / 60 + 2 * km * per_km),
     }

@@ -30,7 +30,9 @@ FIRST_DAY_H = 24 * 7 * 20  # a Thursday in January, outside what profiles are le
 
 
 class Adviser(Protocol):
-    def first(self, hour: int, at: datetime, km: Floats, free: Sequence[int], status_at: datetime) -> int:
+    def first(
+        self, hour: int, at: datetime, km: Floats, free: Sequence[int], status_at: datetime, coming: Floats
+    ) -> int:
         """The zone at the top of the list."""
 
 
@@ -85,10 +87,15 @@ class _Visit:
 
 
 class _Loop:
-    """The guns of the city from minute to minute. `told_free` is what the suppliers last said."""
+    """The guns of the city from minute to minute. `told_free` is what the suppliers last said.
 
-    def __init__(self, city: City, adviser: Adviser | None) -> None:
-        self.city, self.adviser = city, adviser
+    `sent` are the drivers that were told to go somewhere and would not be there yet: minute of arrival and zone. With
+    `counts_sent` they are demand, as likely as drivers follow.
+    """
+
+    def __init__(self, city: City, adviser: Adviser | None, counts_sent: bool) -> None:
+        self.city, self.adviser, self.counts_sent = city, adviser, counts_sent
+        self.sent: list[tuple[float, int]] = []
         self.free = [GUNS] * len(city.zones)
         self.queues: list[deque[tuple[float, Car]]] = [deque() for _ in city.zones]
         self.told_free, self.told_min = list(self.free), 0.0
@@ -107,9 +114,11 @@ class _Loop:
 
     def tell(self, minute: float) -> None:
         self.told_free, self.told_min = list(self.free), minute
+        self.sent = [one for one in self.sent if one[0] > minute]
 
     def ask(self, minute: float, car: Car) -> None:
-        zone = self._advised(minute, car) if car.follows else car.zone
+        first = self._advised(minute, car) if car.asks else car.zone
+        zone = first if car.follows else car.zone
         self.then(minute + _drive_min(car, zone), self.arrive, car, zone)
 
     def arrive(self, minute: float, car: Car, zone: int) -> None:
@@ -133,12 +142,17 @@ class _Loop:
         hour = FIRST_DAY_H + int(minute // 60)
         began = self.city.at(FIRST_DAY_H)
         at, status_at = began + timedelta(minutes=minute), began + timedelta(minutes=self.told_min)
-        return self.adviser.first(hour, at, car.km, self.told_free, status_at)
+        coming = np.zeros(len(self.city.zones))
+        for _, zone in self.sent if self.counts_sent else ():
+            coming[zone] += ACCEPTED
+        first = self.adviser.first(hour, at, car.km, self.told_free, status_at, coming)
+        self.sent.append((minute + _drive_min(car, first), first))
+        return first
 
 
-def replay(city: City, fleet: Sequence[Car], adviser: Adviser | None) -> Outcome:
+def replay(city: City, fleet: Sequence[Car], adviser: Adviser | None, counts_sent: bool = False) -> Outcome:
     """`adviser` None: everybody goes where they went."""
-    loop = _Loop(city, adviser)
+    loop = _Loop(city, adviser, counts_sent)
     for minute in np.arange(0, HOURS * 60, TOLD_EVERY_MIN):
         loop.then(float(minute), loop.tell)
     for car in fleet:

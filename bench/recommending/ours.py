@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from bench.recommending.city import GUNS, WITHIN_KM, Bools, City, Floats, Ints
+from bench.recommending.city import GUNS, WEEK_H, WITHIN_KM, Bools, City, Floats, Ints
 from bench.recommending.drivers import GUN_KW, Driver, Requests, guns_free
 from core.opening import ALWAYS
-from core.ranking import Offer, place_offer, rank
+from core.ranking import NOTHING_KNOWN, Demand, Offer, place_offer, rank
 from core.station import Connector, ConnectorRef, ConnectorStatus, NoPrice, Plug, Station
 from core.tariff import Tariff, time_of_use_tariff
 from core.wishes import Sort, Wishes
@@ -43,6 +43,7 @@ class Told:
     km: Floats  # to where we believe the driver is
     twin: Bools  # where a second supplier describes the same place
     twins: Twins = Twins.NONE
+    usual: bool = False  # how busy each zone usually is, by the hour of the week
 
 
 def told(city: City, requests: Requests, age_h: int = 1) -> Told:
@@ -118,18 +119,29 @@ class Ours:
             metres, tariffs = float(told.km[number, zone]) * 1000, {tariff.id: tariff} if tariff else {}
             twins = told.twins if told.twin[number, zone] else Twins.NONE
             told_as = (station, _twin(station)) if twins is Twins.MERGED else (station,)
-            offers.append(place_offer(told_as, metres, wishes, tariffs, at))
+            demand = self._demands[zone] if told.usual else NOTHING_KNOWN
+            offers.append(place_offer(told_as, metres, wishes, tariffs, at, demand=demand))
             if twins is Twins.APART:
                 offers.append(place_offer((_twin(station),), metres + TWIN_M, wishes, tariffs, at))
         return self._ordered(offers)
 
-    def first(self, hour: int, at: datetime, km: Floats, free: Sequence[int], status_at: datetime) -> int:
+    @cached_property
+    def _demands(self) -> list[Demand]:
+        return [Demand(partial(self._usually, shares)) for shares in self.city.usually_busy()]
+
+    def _usually(self, shares: Floats, at: datetime) -> float:
+        return float(shares[(at - self.city.began) // timedelta(hours=1) % WEEK_H])
+
+    def first(
+        self, hour: int, at: datetime, km: Floats, free: Sequence[int], status_at: datetime, coming: Floats
+    ) -> int:
         """The zone at the top for a driver of ordinary wishes, who is asking in the closed loop."""
         offers = []
         for zone in map(int, np.flatnonzero(km <= WITHIN_KM)):
             tariff = self.tariff(zone, hour, 1.0)
             station = self.station(zone, free[zone], tariff, at, status_at)
-            offers.append(place_offer((station,), float(km[zone]) * 1000, Wishes(), {tariff.id: tariff}, at))
+            demand, tariffs = Demand(coming=float(coming[zone])), {tariff.id: tariff}
+            offers.append(place_offer((station,), float(km[zone]) * 1000, Wishes(), tariffs, at, demand=demand))
         return self._ordered(offers)[0]
 
     def _ordered(self, offers: Sequence[Offer | None]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,19 +26,19 @@ WRONG_SHARES, WRONG_BY = (0.1, 0.2, 0.4), (0.05, 0.1, 0.15)
 UNKNOWN_SHARES = (0.1, 0.3, 0.5)
 SUPPLIER_SHARE = 0.54  # of the city's guns: three operators left an aggregator together in August 2023
 TWIN_SHARE = 0.3
+USUAL_TOO = "ours, usual"  # as soon as we know how busy each place usually is
+Lists = Sequence[Sequence[int]]
 Table = dict[str, dict[str, Measured]]
 Row = tuple[str, Requests, Told, Driver]
 
 
 def advisers(
-    city: City, requests: Requests, told: Told, driver: Driver, ours: Sequence[Sequence[int]]
+    city: City, requests: Requests, told: Told, driver: Driver, ours: Mapping[str, Lists]
 ) -> dict[str, Measured]:
     """Everybody's lists, measured; `told` is what they all know."""
     true = truth(city, requests, driver)
-    lists: dict[str, Sequence[Sequence[int]]] = {
-        name: order(score(city, requests, told)).tolist() for name, score in PEERS.items()
-    }
-    lists |= {"ours": ours, "oracle": order(true.cost).tolist()}
+    lists: dict[str, Lists] = {name: order(score(city, requests, told)).tolist() for name, score in PEERS.items()}
+    lists |= {**ours, "oracle": order(true.cost).tolist()}
     return {name: measure(true, listed) for name, listed in lists.items()}
 
 
@@ -46,9 +46,11 @@ def by_driver(city: City, ours: Ours, requests: Requests) -> Table:
     """One row for each kind of driver: what an hour is worth to them, and the energy they need."""
     drivers = [Driver.known(hour_cny, kwh) for hour_cny in MODES for kwh in ENERGIES_KWH]
     knowledge = told(city, requests)
+    knows = {"ours": knowledge, USUAL_TOO: replace(knowledge, usual=True)}
     # Who tells us the same gets the same list, whatever the hour is worth.
     lists = {
-        one.says: ours.advise(requests, knowledge, one) for one in {each.says: each for each in drivers}.values()
+        one.says: {name: ours.advise(requests, known, one) for name, known in knows.items()}
+        for one in {each.says: each for each in drivers}.values()
     }
     return {
         f"{one.hour_cny} CNY/h, {one.kwh} kWh": advisers(city, requests, knowledge, one, lists[one.says])
@@ -61,7 +63,7 @@ def robustness(city: City, ours: Ours, requests: Requests, seed: int) -> Table:
     rows = (*_ages(city, requests), *_prices(city, requests, seed), *_catalogue(city, requests, seed))
     rows = (*rows, *_places(city, requests, seed), *_drivers(city, requests))
     return {
-        name: advisers(city, requests, known, driver, ours.advise(requests, known, driver))
+        name: advisers(city, requests, known, driver, {"ours": ours.advise(requests, known, driver)})
         for name, requests, known, driver in rows
     }
 

@@ -15,6 +15,7 @@ from core.money import Money
 from core.opening import ALWAYS, UNKNOWN_HOURS, daily
 from core.ranking import (
     CostPart,
+    Demand,
     FreeGuns,
     Offer,
     ReasonKind,
@@ -258,6 +259,27 @@ def test_an_old_state_is_doubted() -> None:
         expected_wait_min(FreeGuns(13, 7, 7, as_of), NOW) for as_of in (NOW, NOW - timedelta(hours=6), None)
     )
     assert new < 0.1 < old < 2 * silent
+
+
+def test_what_is_usual_at_that_hour_counts() -> None:
+    """Half full at an hour when it is usually empty, and about to be an hour when it is usually full."""
+    seen = FreeGuns(13, 7, 7, NOW - timedelta(hours=1))
+    filling = Demand(lambda at: 0.9 if at >= NOW else 0.4)
+    emptying = Demand(lambda at: 0.1 if at >= NOW else 0.4)
+    assert expected_wait_min(seen, NOW, filling) > 5 > 0.1 > expected_wait_min(seen, NOW, emptying)
+
+
+def test_who_was_sent_there_takes_a_gun_too() -> None:
+    """One gun is free and three drivers are on their way: the next one is sent elsewhere."""
+    tariff = flat_tariff("CNY", Decimal("1.20"))
+    one_free = station("near", gun(0, tariff=tariff), gun(1, ConnectorStatus.CHARGING, tariff=tariff))
+    other = station("far", gun(0, tariff=tariff), gun(1, ConnectorStatus.CHARGING, tariff=tariff))
+    for coming, first in ((0.0, "near"), (1.2, "far")):
+        near = offer(one_free, 500, Wishes(), {tariff.id: tariff}, NOW, demand=Demand(coming=coming))
+        far = offer(other, 1_500, Wishes(), {tariff.id: tariff}, NOW)
+        assert near is not None
+        assert far is not None
+        assert names(rank([near, far], Sort.RECOMMENDED))[0] == first
 
 
 def test_an_old_full_house_counts_less_than_a_new_one() -> None:
