@@ -19,6 +19,7 @@ from core.watch import StationGuns
 
 MOST_IN_FULL = 5
 NAME_MAX, OTHER_NAME_MAX = 40, 24
+NEAREST_SAID_M = 200
 FIELD_MAX = 20  # of WeChat's templates
 _WORTH_A_LINE = Decimal("0.01")
 
@@ -199,7 +200,8 @@ def _lower(say: Wording, one: AlertNow, price: PriceNow, at: datetime) -> str:
 
 
 def _away(say: Wording, one: AlertNow) -> str:
-    if one.distance_m is None:
+    # Places are kept to a hundred metres: what is nearer says nothing.
+    if one.distance_m is None or one.distance_m < NEAREST_SAID_M:
         return ""
     distance = say.distance(one.distance_m)
     if isinstance(one.watch.place, StationGuns):

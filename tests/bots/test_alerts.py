@@ -50,6 +50,11 @@ def test_what_nobody_knows_is_left_out_or_said_to_be_unknown() -> None:
     assert told[:3] == ["Lotus Road ¥0.80/kWh", "free guns unknown · no rise within 24 h", "seen 1 min ago"]
 
 
+def test_no_distance_is_said_that_is_finer_than_what_we_keep() -> None:
+    assert not any("from your search" in line for line in lines("en", price_alert(distance_m=40.0)))
+    assert any("300 m from your search" in line for line in lines("en", price_alert(distance_m=300.0)))
+
+
 def test_a_price_that_is_older_than_the_guns_says_so() -> None:
     old = replace(PRICE, seen_at=NOW - timedelta(hours=3), usual=Decimal("0.80"))
     told = lines("en", price_alert(price=old))
