@@ -25,9 +25,10 @@ class Pace:
 
     per_chat: timedelta  # between two messages to one chat
     per_second: int  # to all chats together
+    ranked: int  # of these at most so many that are no more than alerts: a flood of them leaves room for money
 
 
-PACES = {"telegram": Pace(timedelta(seconds=1), 25)}
+PACES = {"telegram": Pace(timedelta(seconds=1), 25, 20)}
 
 
 class OutboxState(StrEnum):

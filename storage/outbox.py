@@ -293,7 +293,7 @@ def _its_turn(at: datetime) -> ColumnElement[bool]:
             other.c.state.in_([OutboxState.SENDING.value, OutboxState.SENT.value]),
             other.c.next_at.between(at - timedelta(seconds=1) + _TICK, at),
         )
-        room = lately.scalar_subquery() < pace.per_second
+        room = lately.scalar_subquery() < case((outbox.c.rank > 0, pace.ranked), else_=pace.per_second)
         terms.append(or_(outbox.c.channel != channel, and_(room, ~select(other.c.id).where(to_chat).exists())))
     # Last what is asked for each row anew.
     terms.append(~select(other.c.id).where(earlier).exists())

@@ -260,6 +260,13 @@ def test_telegram_gets_twenty_five_a_second_and_orders_are_not_counted(database:
     assert sum(claim(database, one, NOON + seconds(1)) is not None for one in rows) == 5
 
 
+def test_a_flood_of_alerts_leaves_room_for_money(database: SqlDatabase) -> None:
+    alerts = add(database, *(alert(str(n), rank=500) for n in range(25)))
+    assert sum(claim(database, one) is not None for one in alerts) == 20
+    money = add(database, *(message(str(n)) for n in range(6)))
+    assert sum(claim(database, one) is not None for one in money) == 5
+
+
 # --- the people who run it ------------------------------------------------------------------------------------
 
 
