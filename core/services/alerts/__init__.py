@@ -179,11 +179,11 @@ class AlertService:
         judge = Judge(unit, at, histories, unit.watches.spots(around), inside=True)
         judged = judge.all((one, [settled[n] for n in found[one.id]]) for one in watches)
         self._keep(unit, judged, at)
-        matchers.spoken(one.watch for one in judged if one.alert is not None)
         return len(found)
 
     def _keep(self, unit: UnitOfWork, judged: Sequence[Judged], at: datetime) -> None:
         unit.watches.save_spoken([one.watch for one in judged])
+        self._matchers.spoken(one.watch for one in judged if one.alert is not None)
         alerts = [one.alert for one in judged if one.alert is not None]
         written = write(unit, alerts, at, Ends(unit, at, self._steps))
         with self._lock:

@@ -23,6 +23,7 @@ from core.prices.watching import (
     state_before,
 )
 from core.services.alerts.histories import Histories
+from core.services.alerts.matchers import SEEN_BY_ALL
 from core.services.prices import SeriesTick
 from core.watch import Area, NewAlert, StandingWatch, StationGuns, Way, after_alert, version_key
 
@@ -208,7 +209,8 @@ class Judge:
             also=one.also,
         )
         # Found by a lower level from now on.
-        return Judged(after_alert(watch, one.state, series.id, look_at=None, changed_at=self.at), new)
+        spoken = after_alert(watch, one.state, series.id, look_at=None, changed_at=self.at - SEEN_BY_ALL)
+        return Judged(spoken, new)
 
 
 def _looked_at(watch: StandingWatch, moment: datetime | None) -> Judged | None:

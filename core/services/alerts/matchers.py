@@ -33,8 +33,11 @@ _UNKNOWN = (1 << VALUE_BITS) - 1
 _HIGHEST = _UNKNOWN - 1
 _NUMBER_BITS = 20  # of a tick in its batch
 _NUMBERS = (1 << _NUMBER_BITS) - 1
-# Watches are stored with the moment at which their transaction began.
-_COMMITTED_WITHIN = timedelta(minutes=2)
+# Watches are stored with the moment at which their transaction began: each look goes back so far, and reads again
+# what changed meanwhile. Very many that have spoken would be read so with every batch: they are dated back a little
+# further, where every process that has not looked since then finds them, and the one that wrote them knows already.
+SEEN_AGAIN_FOR = timedelta(minutes=2)
+SEEN_BY_ALL = SEEN_AGAIN_FOR + timedelta(microseconds=1)
 # A way is a chain of circles somewhat wider than it; `Way.holds` has the last word.
 _LEAST_LINK_M, _WIDER = 1_000, 1.25
 
@@ -84,7 +87,7 @@ class Matchers:
         with self._lock:
             assert self._looked_at is not None, "loaded first"
             # By their numbers, too: the clock of whoever made them may be slow, or was put back.
-            changed = unit.watches.changed(self._looked_at - _COMMITTED_WITHIN, self._last)
+            changed = unit.watches.changed(self._looked_at - SEEN_AGAIN_FOR, self._last)
             new = [one for one in changed if self._recent.get(one.id) != (one.level, one.again_level)]
             self._recent = {one.id: (one.level, one.again_level) for one in changed}
             self._looked_at, self._last = at, max([self._last, *self._recent])
@@ -101,6 +104,8 @@ class Matchers:
     def spoken(self, watches: Iterable[StandingWatch]) -> None:
         """Those that are known and have spoken are found again by a lower price."""
         with self._lock:
+            if self.loaded_at is None:
+                return
             circles: list[AreaWish] = []
             for one in watches:
                 self._recent[one.id] = one.level, one.again_level

@@ -29,8 +29,8 @@ __all__ = ["GroupPrices", "OnTicks", "PriceService", "SeriesTick"]
 # Series in one transaction, and half as many where more has to be thought about each: at most, at first, at least.
 # What a tick means is worked out in it, and on SQLite nobody else writes meanwhile: it has to stay below a second.
 # Ours of ten thousand is a quarter of one at a boundary, and up to three quarters for what is said.
-AT_ONCE, FIRST_AT_ONCE, LEAST_AT_ONCE = 10_000, 2_500, 500
-LASTS_S = 0.7  # what it should take
+AT_ONCE, FIRST_AT_ONCE, LEAST_AT_ONCE = 10_000, 2_500, 1_000
+LASTS_S = 1.0  # what it should take
 AHEAD = timedelta(days=1)
 # A series with fewer old versions than this is not worth shrinking.
 _MANY_VERSIONS = 200
