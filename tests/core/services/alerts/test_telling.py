@@ -32,7 +32,7 @@ class Scene:
 
     def station(self, name: str, price: str | None, **more: object) -> Station:
         self.world.clock.advance(seconds=30)
-        station = self.world.station(name, 22.541, 114.058, price=price, **more)  # type: ignore[arg-type]
+        station = self.world.station(name, 22.541, 114.058, price=price, **more)  # type: ignore[arg-type]  # what a test says
         self.world.services.prices.boundaries()
         return station
 
@@ -59,7 +59,7 @@ class Scene:
             currency="CNY",
             tariff_id="t",
         )
-        return replace(alert, **more)  # type: ignore[arg-type]
+        return replace(alert, **more)  # type: ignore[arg-type]  # what a test says
 
     def row(self, *alerts: NewAlert) -> int:
         now = self.world.clock.now()
